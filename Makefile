@@ -74,13 +74,13 @@ $(PARSERS)/node_modules/.ready: $(PARSERS)/pins.json
 parsers: $(PARSERS_READY)  ## install the mail parsers that some tests need (Node.js)
 
 run: $(VENV)/.ready  ## send the sample messages through the functions, on a local WorkMail
-	@$(PY) -m local run
+	@$(PY) -m workmail_local run
 
 serve: $(VENV)/.ready  ## WorkMail on your laptop: SMTP in, rules, functions, mailboxes, a web page
-	@$(PY) -m local serve
+	@$(PY) -m workmail_local serve
 
 serve-containers: $(VENV)/.ready  ## the same for functions in Lambda containers, which `sam local invoke` runs (Docker)
-	@$(PY) -m local serve --containers
+	@$(PY) -m workmail_local serve --containers
 
 test: $(VENV)/.ready $(PARSERS_READY)  ## all tests but the slow ones, on two processors
 	@$(PY) -m pytest $(PARALLEL) -m "not slow"

@@ -11,15 +11,15 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from local.mail.history import Attempt, Destination, RecipientResult, State
-from local.mail.verdict import Origin
-from local.runtime.invocation import Invocation
-from local.servers import HttpServer
-from local.web import create_app
 from mailhooks.content.disclaimer import add_disclaimer
 from mailhooks.contract import ActionType, FlowDirection
-from tests.integration.local.web.fakes import NOW, RESPONSE, FakeActions, FakeHistory, answered
+from tests.integration.workmail_local.web.fakes import NOW, RESPONSE, FakeActions, FakeHistory, answered
 from tests.support.colours import reduce_colours
+from workmail_local.mail.history import Attempt, Destination, RecipientResult, State
+from workmail_local.mail.verdict import Origin
+from workmail_local.runtime.invocation import Invocation
+from workmail_local.servers import HttpServer
+from workmail_local.web import create_app
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"

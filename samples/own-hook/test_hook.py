@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.workmail import LocalWorkMail
+from workmail_local.workmail import LocalWorkMail
 
 RULES = f"""
 organization = {{ domains = ["example.com"] }}

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import pytest
 
-from local.config.functions import ROOT
 from mailhooks.policy import load
 from tools.pages import read_fences
+from workmail_local.config.functions import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "samples").rglob("*.md"))]
 COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -91,13 +91,13 @@ def is_run_by_ci(words: list[str]) -> bool:
 
 
 def command_to_run(words: list[str]) -> list[str]:
-    """Return a command that a test can run (`python -m local`, also in `make run` and `make serve`, or `printf`), or []."""
+    """Return a command that a test can run (`workmail-hooks`, also in `make run` and `make serve`, or `printf`), or []."""
     if words[0] == "make":
-        found = re.search(rf"^{words[1]}:.*\n\t@\$\(PY\) (-m local .*)$", MAKEFILE, re.MULTILINE)
+        found = re.search(rf"^{words[1]}:.*\n\t@\$\(PY\) (-m workmail_local .*)$", MAKEFILE, re.MULTILINE)
         return [sys.executable, *found[1].split()] if found and len(words) == 2 else []
     if words[0] == "sh":
         return words if words[2].startswith("printf ") else []
-    return [sys.executable, *words[1:]] if words[0] in ("python", ".venv/bin/python") and words[1:3] == ["-m", "local"] else []
+    return [sys.executable, "-m", "workmail_local", *words[1:]] if words[0] == "workmail-hooks" else []
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def is_importable(name: str) -> bool:
 
 
 def test_each_public_name_can_be_imported() -> None:
-    names = re.findall(r"^\| `((?:mailhooks|local)[\w.]+)` \|", CURRENT, re.MULTILINE)
+    names = re.findall(r"^\| `((?:mailhooks|workmail_local)[\w.]+)` \|", CURRENT, re.MULTILINE)
     assert len(names) > 25
     assert [name for name in names if not is_importable(name)] == []
 
@@ -38,8 +38,8 @@ def test_names_that_hooks_rely_on_are_listed() -> None:
         "mailhooks.disclaimer.add_disclaimer",
         "mailhooks.policy.load",
         "mailhooks.availability.answer",
-        "local.LocalWorkMail",
-        "local.pytest_plugin",
+        "workmail_local.LocalWorkMail",
+        "workmail_local.pytest_plugin",
     ):
         assert f"`{name}`" in CURRENT, name
 
@@ -51,7 +51,7 @@ def test_each_name_that_an_example_imports_is_listed() -> None:
     for page in [root / "README.md", *(root / "docs").rglob("*.md")]:
         for block in re.findall(r"^```python[^\n]*\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
             code = re.sub(r"^(>>>|\.\.\.) ?", "", block, flags=re.MULTILINE)
-            for module, names in re.findall(r"^from ((?:mailhooks|local)[\w.]*) import (\([^)]*\)|.+)$", code, re.MULTILINE):
+            for module, names in re.findall(r"^from ((?:mailhooks|workmail_local)[\w.]*) import (\([^)]*\)|.+)$", code, re.MULTILINE):
                 imported |= {f"{module}.{name}" for name in re.findall(r"\w+", names)}
     assert len(imported) > 25
     assert imported - listed == set()

@@ -8,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryRates
 from mailhooks.content.template import read_values
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.hooks.content_changes import AppliedChanges, apply_changes
@@ -17,6 +16,7 @@ from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services, load
 from mailhooks.policy.analysis.lint import Severity, lint
 from tests.support.tables import check_rows
+from workmail_local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryRates
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 NOON = datetime.fromisoformat("2026-11-24T12:00:00+01:00")

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from local.config.functions import ROOT
+from workmail_local.config.functions import ROOT
 
 SOURCES = [
-    *(path for folder in ("local", "layers/mailhooks", "functions", "samples") for path in sorted((ROOT / folder).rglob("*.py"))),
+    *(path for folder in ("workmail_local", "layers/mailhooks", "functions", "samples") for path in sorted((ROOT / folder).rglob("*.py"))),
     *(ROOT / name for name in ("template.yaml", "organization/template.yaml", "samples/own-hook/template.yaml", "samconfig.toml")),
 ]
 REFERENCES = sorted({found for path in SOURCES for found in re.findall(r"\bdocs/[\w/-]+\.md(?:#[\w-]+)?", path.read_text("utf-8"))})

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from local.config.functions import ROOT
+from workmail_local.config.functions import ROOT
 
 PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
 SENDING, CONFTEST, TEST, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -39,7 +39,7 @@ def test_the_example_for_pytest_runs(pytester: pytest.Pytester, monkeypatch: pyt
 
 @pytest.mark.parametrize("call", re.findall(r"`wm\.faults\.add\((.*?)\)`", PAGE))
 def test_the_faults_of_the_table_can_be_added(call: str) -> None:
-    from local.aws.faults import Faults
+    from workmail_local.aws.faults import Faults
 
     faults = Faults()
     eval(f"faults.add({call})", {"faults": faults})
@@ -49,7 +49,7 @@ def test_the_faults_of_the_table_can_be_added(call: str) -> None:
 def test_the_fixture_gives_each_test_a_workmail_of_its_own_and_leads_boto3_there(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytester.makeconftest('pytest_plugins = ["local.pytest_plugin"]\n')
+    pytester.makeconftest('pytest_plugins = ["workmail_local.pytest_plugin"]\n')
     pytester.makepyfile(
         """
         import os

@@ -8,12 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.config.functions import ROOT, logical_id, mail_function, read_settings
-from local.config.samples import InvalidSample, load_samples
-from local.viewer.diff import LineDiff
 from tests.e2e.containers import Containers
 from tests.e2e.sam import SamError
 from tests.e2e.toolchain import Missing, find
+from workmail_local.config.functions import ROOT, logical_id, mail_function, read_settings
+from workmail_local.config.samples import InvalidSample, load_samples
+from workmail_local.viewer.diff import LineDiff
 
 
 def main(arguments: list[str]) -> str | None:

@@ -8,11 +8,11 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.servers import HttpServer
 from tests.e2e.containers import Containers
 from tests.e2e.toolchain import Missing, Toolchain, find
 from tests.support.servers.ews import OFFICE_HOURS, EwsServer, Ntlm, calendar, event
 from tests.support.servers.hosting import ServerPool
+from workmail_local.servers import HttpServer
 
 CREDENTIALS = ("free-busy-reader", "a-password-for-tests")
 SUBJECT = "Budget"

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.lifecycle import Lifecycle
-from local.storage.message_store import MessageStore
-from local.workmail import LocalWorkMail
 from tests.e2e.sam import Answer, Sam
 from tests.e2e.toolchain import Toolchain
 from tests.support.containers.relay import IMAGE, PYTHON_IN_IMAGE, Relay
+from workmail_local.lifecycle import Lifecycle
+from workmail_local.storage.message_store import MessageStore
+from workmail_local.workmail import LocalWorkMail
 
 LOOPBACK = "127.0.0.1"
 LAYERS = ("MailhooksLayer", "AvailabilityLayer")

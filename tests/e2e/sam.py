@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.containers.sam_template import write_local_template
 from tests.e2e.toolchain import ROOT, Toolchain
+from workmail_local.containers.sam_template import write_local_template
 
 BUILD_TIMEOUT_S = 300
 INVOKE_TIMEOUT_S = 120
@@ -76,7 +76,7 @@ class Sam:
         Args:
             function: its logical ID.
             event: what it gets.
-            variables: its environment variables, beyond the template's own and instead of them (see `local.containers.sam_template`).
+            variables: its environment variables, added to the template's or in their place (`workmail_local.containers.sam_template`).
             network: the Docker network to be on (see `tests.support.containers.relay`).
 
         Raises:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from tests.e2e.arm64 import Arm64, find_arm64
 from tests.e2e.containers import LAYERS, Containers
 from tests.e2e.test_containers import DELIVER_TO_ALL, MESSAGE, event_for
 from tests.e2e.toolchain import ROOT, Missing
 from tests.support.hooks import without_stamp
+from workmail_local.workmail import LocalWorkMail
 
 _SUFFIX = ".cpython-313-aarch64-linux-gnu.so"
 _IMPORT = """

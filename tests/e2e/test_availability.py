@@ -7,13 +7,13 @@ from typing import Any
 import boto3
 import pytest
 
-from local.workmail import REGION
 from mailhooks.contract.availability import check_availability_response
 from tests.e2e.conftest import CREDENTIALS, SUBJECT
 from tests.e2e.containers import Containers
 from tests.e2e.sam import Answer
 from tests.e2e.toolchain import ROOT
 from tests.support.servers.ews import EwsServer
+from workmail_local.workmail import REGION
 
 GUIDE: dict[str, Any] = json.loads((ROOT / "events" / "availability" / "guide.json").read_text("utf-8"))
 USER2, UNKNOWN = GUIDE["mailboxes"]

@@ -6,11 +6,11 @@ from contextlib import closing
 
 import pytest
 
-from local.runtime.endpoint import EndpointInvoker
 from tests.e2e.containers import Containers
 from tests.e2e.sam import lambda_endpoint
 from tests.e2e.test_containers import DELIVER_TO_ALL, MESSAGE, REWRITE, event_for
 from tests.e2e.toolchain import Toolchain
+from workmail_local.runtime.endpoint import EndpointInvoker
 
 TIMEOUT_S = 120.0
 """The first call also makes the image that carries the layer."""

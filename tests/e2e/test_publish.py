@@ -15,11 +15,11 @@ import pytest
 from botocore.config import Config
 
 import mailhooks
-from local.aws.moto_server import run_moto
 from tests.e2e.containers import LAYERS, Containers
 from tests.e2e.toolchain import ROOT, find
 from tests.support.servers.application_repository import ApplicationRepository
 from tests.support.servers.hosting import ServerPool
+from workmail_local.aws.moto_server import run_moto
 
 APPLICATION = "arn:aws:serverlessrepo:us-east-1:123456789012:applications/workmail-hooks"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}

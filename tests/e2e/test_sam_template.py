@@ -1,4 +1,4 @@
-"""What `local.containers.sam_template` adds to a built template. Needs neither Docker nor SAM."""
+"""What `workmail_local.containers.sam_template` adds to a built template. Needs neither Docker nor SAM."""
 
 import json
 import textwrap
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local.containers.sam_template import main, write_local_template
-from local.errors import InvalidSettings
+from workmail_local.containers.sam_template import main, write_local_template
+from workmail_local.errors import InvalidSettings
 
 BUILT = """
     Globals: {Function: {Environment: {Variables: {LEVEL: INFO}}}}
@@ -75,4 +75,4 @@ def test_the_command_says_what_is_not_there(tmp_path: Path, capsys: pytest.Captu
     settings.write_text("{}")
 
     assert main([str(settings), "--template", str(tmp_path / "template.yaml")]) == 2
-    assert capsys.readouterr().err.startswith("local.containers.sam_template: ")
+    assert capsys.readouterr().err.startswith("workmail_local.containers.sam_template: ")

@@ -1,4 +1,4 @@
-"""`python -m local serve --containers`, and the commands that it prints, in a project without a build: mail by SMTP, through
+"""`workmail-hooks serve --containers`, and the commands that it prints, in a project without a build: mail by SMTP, through
 functions in Lambda containers and in processes."""
 
 import json
@@ -107,7 +107,7 @@ def until(is_so: Callable[[], object], why: Callable[[], object], timeout_s: flo
 def copy_project(folder: Path) -> Path:
     """Copy this project as it is checked out: the developer's own build stays as it is."""
     copy = folder / "project"
-    for name in ("local", "layers", "functions", "events"):
+    for name in ("workmail_local", "layers", "functions", "events"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".wheels"))
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, copy)
@@ -125,9 +125,9 @@ def project(tmp_path: Path) -> Path:
 
 @contextmanager
 def serve(project: Path, *more: str) -> Iterator[Served]:
-    """Run `python -m local serve --containers` in a copy of this project, with free ports for mail and the web page."""
+    """Run `workmail-hooks serve --containers` in a copy of this project, with free ports for mail and the web page."""
     ports = [f"--{name}-port=0" for name in ("smtp", "submission", "web")]
-    command = [sys.executable, "-m", "local", "serve", "--containers", *ports, *more]
+    command = [sys.executable, "-m", "workmail_local", "serve", "--containers", *ports, *more]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None

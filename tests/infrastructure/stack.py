@@ -13,7 +13,7 @@ import yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from local.doctor.statements import as_list
+from workmail_local.doctor.statements import as_list
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "eu-west-1"

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.config.functions import CONTAINERS_PORT
 from tests.infrastructure.stack import ROOT, Stack, read_template
+from workmail_local.config.functions import CONTAINERS_PORT
 
 SETTINGS: dict[str, dict[str, str]] = json.loads((ROOT / "events" / "env.json").read_text("utf-8"))
 FOR_ALL = SETTINGS["Parameters"]

@@ -14,8 +14,8 @@ from tests.infrastructure.stack import ROOT
 CHECKS = (
     "tests/infrastructure",
     "tests/monitoring",
-    "tests/unit/local/config",
-    "tests/integration/local/doctor/test_template.py",
+    "tests/unit/workmail_local/config",
+    "tests/integration/workmail_local/doctor/test_template.py",
     "tests/integration/rights/test_rights.py::TestCases",
 )
 

@@ -10,9 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.settings import env
 from tests.support.serving import Quiet, serving
+from workmail_local.workmail import LocalWorkMail
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 _NUMBERS = itertools.count()

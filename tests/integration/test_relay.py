@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import ServerError
 from tests.support.containers.docker import install_docker
 from tests.support.containers.relay import Relay
+from workmail_local.errors import ServerError
 
 IMAGE = "example.com/no-such-image:1"
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from local.config.configuration import Configuration
-from local.mail.history import Destination, History, MessageTrace, RuleRun
-from local.storage.maildir import directory_name
 from mailhooks.address_patterns import canonical
+from workmail_local.config.configuration import Configuration
+from workmail_local.mail.history import Destination, History, MessageTrace, RuleRun
+from workmail_local.storage.maildir import directory_name
 
 _FOLDERS = {
     Destination.INBOX: "mailboxes/{}",

@@ -1,7 +1,7 @@
 """Flow rules from one line of text."""
 
-from local.rules.rule import Rule, RuleAction
 from mailhooks.contract import FlowDirection
+from workmail_local.rules.rule import Rule, RuleAction
 
 WORDS = {
     "drop": RuleAction.DROP,

@@ -4,7 +4,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from local.config.functions import Function
+from workmail_local.config.functions import Function
 
 
 def write(folder: Path, files: dict[str, str], **settings: Any) -> Function:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from local.policy_tools.memory_services import MemoryPerson
 from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import TransientError
 from mailhooks.policy import Outcome, Policy, PolicyError, Services, load
 from tests.support.mail import parsed
+from workmail_local.policy_tools.memory_services import MemoryPerson
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 """A Monday."""

@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from local.config.configuration import Configuration, load_configuration
-from local.errors import UnknownFunction
-from local.mail.history import Destination, MessageTrace
-from local.mail.submission import Submission
-from local.queue.job_processor import JobProcessor
-from local.queue.workers import Workers
-from local.runtime.invocation import Invocation
-from local.storage.maildir import MaildirStore
-from local.storage.message_store import MessageStore
-from local.storage.spool import Spool
 from mailhooks.contract import FlowDirection
 from tests.support.deliveries import verify_delivered_once
+from workmail_local.config.configuration import Configuration, load_configuration
+from workmail_local.errors import UnknownFunction
+from workmail_local.mail.history import Destination, MessageTrace
+from workmail_local.mail.submission import Submission
+from workmail_local.queue.job_processor import JobProcessor
+from workmail_local.queue.workers import Workers
+from workmail_local.runtime.invocation import Invocation
+from workmail_local.storage.maildir import MaildirStore
+from workmail_local.storage.message_store import MessageStore
+from workmail_local.storage.spool import Spool
 
 ANA, BEN, NORA = "ana@example.com", "ben@example.com", "nora@example.net"
 RAW = b"From: Nora <nora@example.net>\r\nTo: ana@example.com\r\nSubject: Offer\r\n\r\nHello\r\n"

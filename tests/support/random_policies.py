@@ -4,13 +4,13 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from local.policy_tools.memory_services import MemoryContacts
 from mailhooks.policy import Outcome, Policy, Services
 from tests.support.hostile_mail import HOSTILE
 from tests.support.mail import CORPUS
 from tests.support.policies import PLAIN, Counts, Groups, Mail, mail, make_policy
 from tests.unit.policy.evaluation.test_changes_and_effects import CHANGES, EXE
 from tests.unit.policy.rules.test_conditions import LISTS, TABLES
+from workmail_local.policy_tools.memory_services import MemoryContacts
 
 PEOPLE: Final = ["a@example.com", "A@Example.com", "b@example.com", "c@sub.example.com", "d@example.net", "user@example.com", "nonsense"]
 GROUPS: Final = {"staff@example.com": {"a@example.com", "d@example.net"}}

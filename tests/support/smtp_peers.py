@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Submission, TemporarilyRefused
-from local.smtp.server import SmtpServer
 from mailhooks.contract import FlowDirection
+from workmail_local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Submission, TemporarilyRefused
+from workmail_local.smtp.server import SmtpServer
 
 USERS = {"ana@example.com", "bo@example.com", "ünal@example.com"}
 DOMAINS = {"example.com"}

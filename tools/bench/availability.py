@@ -15,7 +15,6 @@ from typing import Any
 
 import boto3
 
-from local.aws.moto_server import run_moto
 from mailhooks.availability import answer
 from mailhooks.availability.model import Limits, Schedule
 from mailhooks.contract.availability import Window
@@ -24,6 +23,7 @@ from tools.bench.copies import Copy
 from tools.bench.functions import ENVIRONMENT
 from tools.bench.instructions import count_instructions
 from tools.bench.measure import find_ratio, measure_in_turn, print_bar, print_heading, print_times, run_process, time_call
+from workmail_local.aws.moto_server import run_moto
 
 LOOK_UP_S = 0.3
 RUNS = 15

@@ -22,7 +22,6 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.errors import ServerError
 from tests.support.containers.relay import IMAGE, Relay
 from tests.support.servers.certificates import Authority
 from tests.support.servers.graph import CLIENT, SECRET, TENANT, MicrosoftCloud, User
@@ -30,6 +29,7 @@ from tests.support.servers.hosting import ServerPool
 from tools.bench import mail
 from tools.bench.copies import ROOT, Copy
 from tools.bench.functions import ENVIRONMENT, Server, serve_messages
+from workmail_local.errors import ServerError
 
 MEMORY_MB = 1024
 MEMORY_OF_ONE_CPU_MB = 1769

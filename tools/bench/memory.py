@@ -34,7 +34,7 @@ def _measure_peaks(copy: Copy, small: bytes, whole: bytes) -> tuple[int, int]:
     Raises:
         RuntimeError: the function did not change both messages, so the figures would be those of an error.
     """
-    from local.workmail import LocalWorkMail
+    from workmail_local.workmail import LocalWorkMail
 
     with LocalWorkMail() as workmail:
         ids = [workmail.store.add(raw, direction="OUTBOUND") for raw in (small, whole)]

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-from local.policy_tools.memory_services import MemoryContacts, MemoryDirectory
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.policy import Policy, Services, load
 from tools.bench import mail
 from tools.bench.measure import print_bar, print_times, time_call
+from workmail_local.policy_tools.memory_services import MemoryContacts, MemoryDirectory
 
 RULES = 1000
 RECIPIENTS = 500

@@ -13,12 +13,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.errors import ServerError
 from tests.support.containers.relay import IMAGE, PYTHON_IN_IMAGE
 from tools.bench.container import MEMORY_OF_ONE_CPU_MB, build_layers, find_cpus, open_laboratory, run_docker
 from tools.bench.copies import ROOT, Copy
 from tools.sizing.measure import MEMORY_SIZES_MB, OTHERS, SETTINGS, SIZES, USUAL_MB, Bench, Figures, build_message
 from tools.sizing.page import format_figures, write_figures
+from workmail_local.errors import ServerError
 
 PAGE = ROOT / "docs" / "sizing.md"
 LIMIT_S = 15 * 60

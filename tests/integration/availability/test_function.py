@@ -10,11 +10,11 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from local.aws.moto_server import run_moto
 from mailhooks.contract.availability import check_availability_response
 from mailhooks.settings import env
 from tests.support.backends import request
 from tests.support.servers import radicale
+from workmail_local.aws.moto_server import run_moto
 
 ROOT = Path(__file__).parents[3]
 NAME = "workmail-free-busy"

@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import pytest
 
-from local.cli.main import main
-from local.workmail import LocalWorkMail
 from mailhooks.aws.archive import Archiver
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
 from mailhooks.hooks.side_effects import make_envelope
+from workmail_local.cli.main import main
+from workmail_local.workmail import LocalWorkMail
 
 RAW = b"From: ana@example.com\r\nSubject: \xff any octets\r\n\r\nHello\r\n"
 ENVELOPE = {"mailFrom": "ana@example.com", "recipients": ["b\u00e4n@example.com"], "subject": "a \ud800 surrogate"}

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.aws.contact_table import DynamoContacts
 from mailhooks.aws.rate_counter import DynamoRates
 from mailhooks.deadline import Deadline
 from mailhooks.policy import Services
 from tests.support.policies import evaluate, mail_from, make_policy
+from workmail_local.workmail import LocalWorkMail
 
 PAIR = ("ana@example.com", "ext@example.net")
 DAY = 86_400

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.aws.directory import MAX_AGE_S, WorkMailDirectory
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled
 from mailhooks.policy import Services
 from tests.support.policies import evaluate, mail, make_policy
+from workmail_local.workmail import LocalWorkMail
 
 GROUP = "sales@example.com"
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.aws.contact_table import DynamoContacts
 from mailhooks.aws.rate_counter import DynamoRates
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled
 from tests.support.serving import answering
+from workmail_local.workmail import LocalWorkMail
 
 
 def count(table: str, deadline: Deadline) -> None:

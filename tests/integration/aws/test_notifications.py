@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.aws.notifications import Notifier
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
 from tests.support.serving import Quiet, serving
+from workmail_local.workmail import LocalWorkMail
 
 DOCUMENT = {"rule": "VIP", "messageId": "m-1", "subject": "Gr\u00fc\u00dfe \ud800", "mailFrom": "ana@example.com"}
 KEY = "0123456789abcdef0123456789abcdef"

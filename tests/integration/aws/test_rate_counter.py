@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.aws.rate_counter import RETRIED_FOR_S, DynamoRates
 from mailhooks.deadline import Deadline
+from workmail_local.workmail import LocalWorkMail
 
 KEY = "4:many to ana@example.com"
 WINDOW = 60

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from tests.support.mail import event
+from workmail_local.workmail import LocalWorkMail
 
 ROOT = Path(__file__).parents[3]
 

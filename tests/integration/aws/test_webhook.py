@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.aws.notifications import Notifier, signature
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled, TransientError
@@ -23,6 +22,7 @@ from tests.support.servers.certificates import Authority
 from tests.support.servers.feeds import Feeds
 from tests.support.servers.hosting import ServerPool
 from tests.support.serving import Quiet, answering, serving
+from workmail_local.workmail import LocalWorkMail
 
 DOCUMENT = {"rule": "VIP", "messageId": "m-1"}
 KEY = "0123456789abcdef0123456789abcdef"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from local.workmail import LocalWorkMail
 from tests.support.hooks import without_stamp
 from tests.support.mail import event
 from tests.support.messages import OFFER
 from tests.support.serving import Quiet, serving
+from workmail_local.workmail import LocalWorkMail
 
 ANA, BEN, NORA = "ana@example.com", "ben@example.com", "nora@example.net"
 

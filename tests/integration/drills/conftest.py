@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from tests.integration.drills.company import Company, found_company
 from tests.integration.drills.gate import Gate, open_gate
+from workmail_local.workmail import LocalWorkMail
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.workmail import LocalWorkMail
 from tests.support.serving import Quiet, serving
+from workmail_local.workmail import LocalWorkMail
 
 _SERVICE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")

@@ -9,10 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from local.config.configuration import load_configuration
-from local.mail.history import Destination, MessageTrace, Origin, RuleRun
-from local.mail.submission import Submission
-from local.workmail import LocalWorkMail
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_CONTENT_BYTES, MAX_MESSAGE_BYTES
 from tests.integration.conftest import FUNCTIONS
@@ -20,6 +16,10 @@ from tests.integration.drills.company import ANA, BEN, NORA, PLAIN, RAW, SERVICE
 from tests.integration.drills.gate import DOWN, Call, Fault, Gate, open_gate, refuse_time, throttle
 from tests.integration.drills.page import Drill, read_drill
 from tests.support.hooks import without_stamp
+from workmail_local.config.configuration import load_configuration
+from workmail_local.mail.history import Destination, MessageTrace, Origin, RuleRun
+from workmail_local.mail.submission import Submission
+from workmail_local.workmail import LocalWorkMail
 
 _APP = """
 import importlib.util, types

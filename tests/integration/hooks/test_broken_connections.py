@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.errors import ServiceFailed, TransientError
 from tests.integration.conftest import Load
 from tests.integration.hooks.test_functions import Remaining, arrive, logged
 from tests.support.servers.certificates import Authority
 from tests.support.serving import accepting
+from workmail_local.workmail import LocalWorkMail
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
 KNOWN_LENGTH = HEAD + b"Content-Length: 4000\r\n\r\nFrom: from@example.net\r\n"

@@ -16,10 +16,10 @@ import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from local.workmail import LocalWorkMail
 from mailhooks.errors import MailhooksError
 from tests.integration.conftest import Load
 from tests.support.messages import OFFER
+from workmail_local.workmail import LocalWorkMail
 
 RAW = OFFER
 POLICY = """

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from tests.integration.conftest import Load
 from tests.integration.hooks.test_functions import DELIVER, RAW, Remaining, arrive, logged
 from tools.bench.large import messages
+from workmail_local.workmail import LocalWorkMail
 
 SETTINGS = {"DISCLAIMER_TEXT": "Grüße vom Amt"}
 TEXT = RAW.replace(b"\r\n\r\n\x00 any octets \xff\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from tests.integration.hooks.test_functions import DELIVER
 from tests.support.mail import event
+from workmail_local.workmail import LocalWorkMail
 
 ROOT = Path(__file__).parents[3]
 RECIPES = ROOT / "docs" / "recipes"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks import errors
 from mailhooks.hooks.runtime import HookFailed
 from tests.integration.conftest import Load
 from tests.support.hooks import without_stamp
 from tests.support.mail import event
+from workmail_local.workmail import LocalWorkMail
 
 RAW = (
     b"From: from@example.net\r\nTo: user@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMessage-ID: <1@example.net>\r\n"

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.aws.message_flow import MessageFlow
 from mailhooks.errors import TransientError
 from mailhooks.hooks.earlier_decision import STAMP
@@ -17,6 +16,7 @@ from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.hooks.runtime import sync_hook
 from tests.support.hooks import settings
 from tests.support.mail import event
+from workmail_local.workmail import LocalWorkMail
 
 RAW = (
     b"From: Nora <nora@example.net>\r\nTo: ana@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.errors import TransientError
 from tests.integration.hooks.test_mailflow import RAW, announce, by_recipient, handler
 from tests.support.serving import Quiet, serving
+from workmail_local.workmail import LocalWorkMail
 
 ARCHIVE = """
 version: 1

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.aws.policy_providers import make_fetcher
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
@@ -16,6 +15,7 @@ from mailhooks.policy import PolicyError
 from tests.support.hooks import settings
 from tests.support.mail import event
 from tests.support.serving import Quiet, serving
+from workmail_local.workmail import LocalWorkMail
 
 GOOD = "version: 1\nrules: [ { name: %s, do: junk } ]\n"
 BAD = "version: 1\nrules: [ { name: x, do: explode } ]\n"

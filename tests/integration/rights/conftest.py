@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import pytest
 
-from local.workmail import LocalWorkMail
 from mailhooks.aws.session import open_session
 from tests.integration.hooks.test_mailflow_effects import receiver
 from tests.integration.rights.deployment import Account, Services
@@ -13,6 +12,7 @@ from tests.support.servers.access_control import AccessControl
 from tests.support.servers.ews import Bearer, EwsServer, calendar
 from tests.support.servers.hosting import ServerPool
 from tests.support.servers.workmail import ORGANIZATION, ROLE, WorkMailApi
+from workmail_local.workmail import LocalWorkMail
 
 
 @pytest.fixture(autouse=True)

@@ -21,13 +21,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local.aws.service_errors import find_signed_service
-from local.workmail import LocalWorkMail
 from mailhooks.settings import env
 from tests.infrastructure.stack import ROOT, Stack, read_template
 from tests.support.servers.access_control import ACCOUNT, AccessControl, Right, Role, list_rights
 from tests.support.servers.ews import EwsServer
 from tests.support.servers.workmail import TARGET, WorkMailApi
+from workmail_local.aws.service_errors import find_signed_service
+from workmail_local.workmail import LocalWorkMail
 
 REGION: Final = "us-east-1"
 KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from local.doctor.statements import PolicyRequest, decide
 from mailhooks.contract.schema import check
 from tests.infrastructure.stack import Stack, read_template
 from tests.integration.rights.cases import CASES, RAW, arrive
 from tests.integration.rights.deployment import REGION, Account, Case, Run
 from tests.support.servers.access_control import Right
+from workmail_local.doctor.statements import PolicyRequest, decide
 
 _NETWORK: Final = "Lambda connects the function to a VPC; the condition excludes the function's code"
 _TRACES: Final = "the daemon beside the function sends the traces"

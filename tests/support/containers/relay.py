@@ -1,7 +1,7 @@
 """A relay that lets containers without any other network reach servers which listen on this machine's 127.0.0.1 alone.
 
-The e2e tests and the benchmarks use it: each has a network and ports of its own. `local.containers.endpoint` is for the commands that a
-person types.
+The e2e tests and the benchmarks use it: each has a network and ports of its own. `workmail_local.containers.endpoint` is for commands
+that a person types.
 
 QUIRK: `sam local invoke --docker-network host` does not use the host's network (aws-sam-cli issues 4236 and 3609): SAM omits the name, and
 the container stays on Docker's bridge, where 127.0.0.1 is the container itself. So a connection goes from the function to a relay container
@@ -18,10 +18,10 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from local.containers.docker import TIMEOUT_S, run_docker
-from local.errors import ServerError
-from local.lifecycle import Lifecycle
 from tests.support.containers import socket_relay
+from workmail_local.containers.docker import TIMEOUT_S, run_docker
+from workmail_local.errors import ServerError
+from workmail_local.lifecycle import Lifecycle
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 """SAM's base image for python3.13 on x86_64."""

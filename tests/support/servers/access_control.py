@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.aws.service_errors import ServiceError
-from local.aws.services import LocalAws
-from local.doctor.statements import Decision, PolicyRequest, as_list, decide
 from tests.support.servers.api_calls import ApiCall, read_call
+from workmail_local.aws.service_errors import ServiceError
+from workmail_local.aws.services import LocalAws
+from workmail_local.doctor.statements import Decision, PolicyRequest, as_list, decide
 
 ACCOUNT: Final = "123456789012"
 

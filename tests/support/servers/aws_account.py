@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.aws.moto_server import MotoApp
-from local.aws.service_errors import JSON, find_signed_service
+from workmail_local.aws.moto_server import MotoApp
+from workmail_local.aws.service_errors import JSON, find_signed_service
 
 _NUMBERS = itertools.count(100_000_000_001)
 _SESSION = botocore.session.get_session()

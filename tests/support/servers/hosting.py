@@ -7,8 +7,8 @@ from typing import Protocol, Self, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local.servers import HttpServer
 from tests.support.servers.certificates import ServerCertificate
+from workmail_local.servers import HttpServer
 
 
 class Site(Protocol):

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from local.aws.content_rules import find_defects
 from mailhooks.content.header_changes import tag_edits
 from mailhooks.contract.limits import SES_SINGLE_HEADERS, UNIQUE_HEADERS
 from mailhooks.hooks import preflight
@@ -18,6 +17,7 @@ from mailhooks.mime.part_content import total_size
 from tests.support.mail import CORPUS
 from tests.support.messages import forwarded, mixed, multipart, part, text
 from tests.unit.content.test_attachments import MESSAGES
+from workmail_local.aws.content_rules import find_defects
 
 GOOD = b"From: a@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMessage-ID: <1@example.com>\r\nSubject: s\r\n\r\nBody\r\n"
 

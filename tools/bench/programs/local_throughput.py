@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
-from local.workmail import LocalWorkMail
+from workmail_local.workmail import LocalWorkMail
 
 SENDERS = 20
 ANA, NORA = "ana@example.com", "nora@example.net"

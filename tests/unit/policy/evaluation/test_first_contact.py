@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from local.policy_tools.memory_services import MemoryContacts
 from mailhooks.deadline import Deadline
 from mailhooks.errors import TransientError
 from mailhooks.policy import Policy, RuleFailed, Services
 from tests.support.policies import Mail, evaluate, mail_from, make_policy
+from workmail_local.policy_tools.memory_services import MemoryContacts
 
 ANA, EXT, BEN = "ana@example.com", "ext@example.net", "ben@example.com"
 RULE = {"name": "First", "when": {"first_contact": True}, "do": "bypass_spam_check"}

@@ -1,7 +1,6 @@
 from contextlib import suppress
 from pathlib import Path
 
-from local.policy_tools.memory_services import MemoryContacts
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.hooks.content_changes import apply_changes
 from mailhooks.mime.edits import splice
@@ -13,6 +12,7 @@ from tests.support.random_policies import ACTIONS, policy_of
 from tests.support.tables import check_rows
 from tests.unit.policy.evaluation.test_changes_and_effects import VALUES
 from tests.unit.policy.rules.test_conditions import TABLES
+from workmail_local.policy_tools.memory_services import MemoryContacts
 
 _TESTS = Path(__file__).parents[3]
 MAILS = sorted([*_TESTS.rglob("*.eml"), *(_TESTS.parent / "events").rglob("*.eml")])

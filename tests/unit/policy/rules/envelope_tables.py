@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from local.policy_tools.memory_services import MemoryContacts
 from mailhooks.policy import Services
 from tests.support.policies import Counts, Groups, Mail, mail, mail_from, unlisted_mail
+from workmail_local.policy_tools.memory_services import MemoryContacts
 
 USER: Final = {"user@example.com"}
 NONE: Final[set[str]] = set()

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from local.policy_tools.memory_services import MemoryContacts
 from mailhooks.mime.message import Message
 from mailhooks.policy import Services
 from mailhooks.policy.loading.condition_builders import CONDITION_BUILDERS
@@ -12,6 +11,7 @@ from tests.support.policies import Counts, Groups, Mail, evaluate, mail, make_po
 from tests.support.tables import check_rows
 from tests.unit.policy.rules.content_tables import CONTENT
 from tests.unit.policy.rules.envelope_tables import ENVELOPE, NONE
+from workmail_local.policy_tools.memory_services import MemoryContacts
 
 TABLES = ENVELOPE | CONTENT
 LISTS = {

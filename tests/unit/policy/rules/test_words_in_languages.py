@@ -8,11 +8,11 @@ from html import escape
 
 import pytest
 
-from local.mail.event_builder import HeaderSummary
 from mailhooks.policy import Policy
 from tests.support.languages import LANGUAGES, Sample
 from tests.support.policies import evaluate, mail, make_policy
 from tests.support.tables import check_rows
+from workmail_local.mail.event_builder import HeaderSummary
 
 HEAD = b"From: Nora <nora@example.net>\r\nTo: ana@example.com\r\nDate: Tue, 24 Nov 2026 10:00:00 +0100\r\nMIME-Version: 1.0\r\n"
 ENCODINGS = ("8bit", "quoted-printable", "base64")

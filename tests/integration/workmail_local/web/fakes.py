@@ -1,0 +1,199 @@
+"""Fakes of the history and the actions, for tests of the pages."""
+
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import default
+from email.utils import parseaddr
+from typing import Any
+
+from mailhooks.contract import ActionType, FlowDirection
+from workmail_local.errors import LocalError
+from workmail_local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
+from workmail_local.mail.verdict import Origin
+from workmail_local.rules.matching import Match, match_rules
+from workmail_local.rules.rule import Rule, RuleAction
+from workmail_local.runtime.invocation import Invocation
+from workmail_local.web.actions import Actions, Addresses
+
+NOW = 1_777_881_600.0
+"""4 May 2026, 08:00 UTC."""
+
+RULES = (
+    Rule("Scan all mail", FlowDirection.INBOUND, RuleAction.LAMBDA, ("*",), function="mailflow", fallback=RuleAction.DEFAULT),
+    Rule("No lottery", FlowDirection.INBOUND, RuleAction.DROP, ("lottery.example.net",)),
+    Rule("Newsletters", FlowDirection.INBOUND, RuleAction.JUNK, ("*.example.net", "news.example.org"), ("ana@example.com",)),
+    Rule(
+        "Disclaimer",
+        FlowDirection.OUTBOUND,
+        RuleAction.LAMBDA,
+        ("example.com",),
+        function="disclaimer",
+        fallback=RuleAction.GATEWAY,
+        timeout_minutes=5,
+        gateway="relay",
+    ),
+    Rule("Archive", FlowDirection.OUTBOUND, RuleAction.LAMBDA, ("*",), function="observe", synchronous=False),
+)
+RESPONSE = '{"actions":[{"action":{"type":"DEFAULT"},"allRecipients":true}]}'
+LOG = 'START\n{"level":"INFO","message":"changed","by":"disclaimer"}\nEND\n'
+
+
+@dataclass
+class FakeHistory:
+    """A history in lists.
+
+    Attributes:
+        changes: the version.
+    """
+
+    traces: list[MessageTrace] = field(default_factory=list)
+    originals: list[bytes] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    changes: int = 0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def add(self, raw: bytes, after: bytes | None = None, **changes: Any) -> int:
+        """Add a message with one rule run that has the given attributes."""
+        return self.add_trace(raw, (self.rule_run(raw, after, **changes),))
+
+    def add_trace(self, raw: bytes, runs: tuple[RuleRun, ...], **of_line: Any) -> int:
+        """Add a message whose summary has the given attributes."""
+        headers = BytesParser(policy=default).parsebytes(raw, headersonly=True)
+        results = [result for run in runs for result in run.results]
+        with self._lock:
+            number = len(self.traces) + 1
+            line = MessageSummary(
+                number=number,
+                received=NOW + number * 97,
+                direction=runs[0].direction if runs else FlowDirection.INBOUND,
+                mail_from=parseaddr(str(headers["From"] or ""))[1],
+                recipients=tuple(dict.fromkeys(address for run in runs for address in run.recipients)) or ("ana@example.com",),
+                author=str(headers["From"] or ""),
+                subject=str(headers["Subject"] or ""),
+                size=len(raw),
+                state=State.DONE if all(run.state is State.DONE for run in runs) else State.RETRYING,
+                rules=tuple(run.rule for run in runs if run.rule),
+                destinations=tuple(Counter(result.destination for result in results).items()),
+                changed=any(run.changed for run in runs),
+                has_problems=any(run.problems for run in runs),
+            )
+            self.traces.append(MessageTrace(line._replace(**of_line), runs))
+            self.originals.append(raw)
+            self.changes += 1
+        return number
+
+    def rule_run(self, raw: bytes, after: bytes | None = None, **changes: Any) -> RuleRun:
+        message_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"message:{len(self.contents)}"))
+        self.contents[message_id] = raw if after is None else after
+        recipients = changes.get("recipients", ("ana@example.com",))
+        destination = changes.pop("destination", Destination.INBOX)
+        run = RuleRun(
+            message_id=message_id,
+            invocation_id=message_id.replace("-", ""),
+            direction=FlowDirection.INBOUND,
+            rule="Scan all mail",
+            why="From matches * and the recipient *; no other rule matches as specifically.",
+            function="mailflow",
+            synchronous=True,
+            recipients=recipients,
+            state=State.DONE,
+            attempts=(Attempt(1, NOW + 1, 23.4, True, "", RESPONSE, LOG),),
+            results=tuple(RecipientResult(address, ActionType.DEFAULT, Origin.ALL, destination) for address in recipients),
+            changed=after is not None and after != raw,
+        )
+        return run._replace(**changes)
+
+    def finish(self, number: int, after: bytes) -> None:
+        """Mark a message as done, with changed content."""
+        with self._lock:
+            trace = self.traces[number - 1]
+            runs = tuple(run._replace(state=State.DONE, due=None, changed=True) for run in trace.rule_runs)
+            self.contents.update({run.message_id: after for run in runs})
+            self.traces[number - 1] = MessageTrace(trace.summary._replace(state=State.DONE, changed=True), runs)
+            self.changes += 1
+
+    def clear(self) -> None:
+        """Remove all messages."""
+        with self._lock:
+            self.traces.clear()
+            self.originals.clear()
+            self.contents.clear()
+            self.changes += 1
+
+    def count(self) -> int:
+        return len(self.traces)
+
+    def summaries(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
+        found = (trace.summary for trace in reversed(self.traces[: before - 1] if before else self.traces))
+        wanted = text.lower()
+        some = (line for line in found if wanted in f"{line.subject} {line.author} {line.mail_from} {' '.join(line.recipients)}".lower())
+        return [line for _, line in zip(range(limit), some, strict=False)]
+
+    def trace(self, number: int) -> MessageTrace | None:
+        return self.traces[number - 1] if 0 < number <= len(self.traces) else None
+
+    def original(self, number: int) -> bytes | None:
+        return self.originals[number - 1] if 0 < number <= len(self.originals) else None
+
+    def content(self, message_id: str) -> bytes | None:
+        return self.contents.get(message_id)
+
+    def version(self) -> int:
+        return self.changes
+
+
+def answered(response: Any, milliseconds: float, log: str = "", error: str | None = None) -> Invocation:
+    """Make the result of a call of the availability function."""
+    return Invocation(response, error, milliseconds, cold=False, log=log)
+
+
+@dataclass
+class FakeActions(Actions):
+    """Actions that record their calls.
+
+    Attributes:
+        refusal: the error of `send`; "" to accept.
+    """
+
+    history: FakeHistory
+    files: dict[str, bytes] = field(default_factory=dict)
+    sent: list[tuple[FlowDirection, str, tuple[str, ...], bytes]] = field(default_factory=list)
+    asked: list[Mapping[str, Any]] = field(default_factory=list)
+    answer: Invocation = field(default_factory=lambda: answered({"mailboxes": []}, 31.0))
+    refusal: str = ""
+
+    def clear(self) -> None:
+        """Forget all calls and settings."""
+        vars(self).update(vars(FakeActions(self.history)))
+
+    def list_rules(self) -> Sequence[Rule]:
+        return RULES
+
+    def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
+        return match_rules(RULES, direction, author=author, sender=sender, recipients=recipients)
+
+    def send(self, direction: FlowDirection, mail_from: str, recipients: Sequence[str], raw: bytes) -> int:
+        if self.refusal:
+            raise LocalError(self.refusal)
+        self.sent.append((direction, mail_from, tuple(recipients), raw))
+        return self.history.add(raw, direction=direction, recipients=tuple(recipients))
+
+    def list_samples(self) -> Mapping[str, bytes]:
+        return self.files
+
+    def get_addresses(self) -> Addresses:
+        return Addresses(
+            "127.0.0.1:2525",
+            "127.0.0.1:2587",
+            {"AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW": "http://127.0.0.1:4510", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:4511"},
+        )
+
+    def ask_availability(self, request: Mapping[str, Any]) -> Invocation:
+        self.asked.append(request)
+        return self.answer

@@ -1,0 +1,90 @@
+"""Widths, contrast and labels of the pages."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.integration.workmail_local.web.fakes import answered
+from tests.integration.workmail_local.web.pages import OFFER, OFFER_AFTER, Visit
+
+
+@pytest.mark.parametrize("width", [400, 900, 1600])
+def test_no_page_is_wider_than_the_window(visit: Visit, width: int) -> None:
+    long = "x" * 300
+    changed = OFFER.replace(b"Offer", long.encode()) + b"<p>" + long.encode()
+    recipients = (f"{long}@example.com", "ana@example.com")
+    visit.history.add(OFFER.replace(b"Offer", long.encode()), changed, recipients=recipients, rule=long, function=long, problems=(long,))
+    visit.actions.answer = answered({"mailboxes": [{"mailbox": f"{long}@example.com", "error": "MailboxNotFound"}]}, 1.0, long)
+    visit.page.set_viewport_size({"width": width, "height": 800})
+    views = [f"/messages/1?view={view}" for view in ("html", "text", "structure", "header", "source")]
+    for path in ("/", *views, f"/rules?author={long}&recipients={long}", "/availability", "/send", "/addresses"):
+        page = visit.open(path)
+        if path == "/availability":
+            page.get_by_role("button", name="Ask").click()
+            page.get_by_role("heading", name="Answer").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+LINKS = b"<a href=https://example.net>https://example.com</a>" + b"<!--" + b"x" * 310_000 + b"-->"
+"""A list of links, and a note that the HTML is cut."""
+
+CONTRAST = """() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (rgb) => {
+    const [r, g, b] = rgb.slice(0, 3).map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!own || !element.getClientRects().length || element.closest("svg, .unseen, script, noscript")) continue;
+    let ground = element;
+    while (ground && rgba(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
+    const [a, b] = [getComputedStyle(element).color, getComputedStyle(ground ?? document.body).backgroundColor].map((c) => light(rgba(c)));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) found.push(`${element.tagName}.${element.className} ${ratio.toFixed(2)} ${element.textContent.trim().slice(0, 40)}`);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_is_wcag_aa(visit: Visit, scheme: str) -> None:
+    """WCAG 2.2, success criterion 1.4.3, level AA: 4.5 to 1."""
+    visit.history.add(
+        OFFER.replace(b"Subject", b"X-Old: 1\r\nSubject") + LINKS,
+        OFFER_AFTER.replace(b"Offer", b"An offer") + LINKS,
+        problems=("it failed",),
+        notes=("a note",),
+    )
+    visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    views = [f"/messages/1?view={view}" for view in ("html", "structure", "header", "source")]
+    for path in (
+        "/",
+        *views,
+        "/rules?author=&recipients=",
+        "/rules?author=a@example.org&recipients=ana@example.com",
+        "/availability",
+        "/send",
+        "/addresses",
+    ):
+        assert visit.open(path).evaluate(CONTRAST) == [], path
+
+
+def test_pages_have_labels_captions_and_landmarks(visit: Visit) -> None:
+    visit.history.add(OFFER, OFFER_AFTER)
+    for path in ("/", "/messages/1", "/rules", "/availability", "/send", "/addresses"):
+        page = visit.open(path)
+        assert (
+            page.evaluate("[...document.querySelectorAll('input, select, textarea')].filter((field) => !field.labels.length).length") == 0
+        )
+        assert page.evaluate("[...document.querySelectorAll('table')].filter((table) => !table.caption).length") == 0
+        assert page.evaluate("document.querySelectorAll('h1').length") == 1
+        expect(page.get_by_role("main")).to_have_count(1)
+        expect(page.get_by_role("banner")).to_have_count(1)
+        assert page.title().endswith("local WorkMail")

@@ -1,0 +1,190 @@
+"""The services that a hook calls, on the loopback interface: WorkMail's APIs, and other AWS services on moto."""
+
+import os
+import uuid
+from collections.abc import Callable
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from workmail_local.aws.faults import Faults
+from workmail_local.aws.organization import Organization
+from workmail_local.aws_client import KEYS, REGION, create_client
+from workmail_local.lifecycle import Lifecycle
+from workmail_local.storage.message_store import MessageStore
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+MOTO_SERVICES: Final = ("s3", "dynamodb", "sns", "sqs", "events", "secretsmanager", "ssm", "appconfig", "appconfigdata")
+"""boto3's names of the services on moto's server. moto has no AppConfig data, but a call to it must fail here and not reach AWS."""
+
+WORKMAIL_SERVICES: Final = ("workmailmessageflow", "workmail")
+
+_ENDPOINT_NAMES: Final = {"events": "EVENTBRIDGE", "secretsmanager": "SECRETS_MANAGER"}
+"""Services whose endpoint variable is named after the service ID and not after boto3's name."""
+
+
+class LocalAws(Lifecycle):
+    """WorkMail's APIs, S3 and the other services that a policy may use, over HTTP on the loopback interface.
+
+    Args:
+        port: of WorkMail's APIs; 0 lets the system choose.
+        s3_port: of S3 and the other services; 0 lets the system choose.
+        bucket: name of the rewrite bucket; None for a unique one, because all instances of a process share moto's S3.
+        clock: see `MessageStore`.
+        listener: see `MessageFlowApi`.
+
+    Attributes:
+        store: the messages in transit.
+        faults: injected faults.
+        organization: users, groups and domains.
+        bucket: the rewrite bucket, with versions as in the stack.
+        rates_table: the DynamoDB table of `mailhooks.aws.rate_counter`.
+
+    Raises:
+        ServerError: on entering, when a port is in use.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        s3_port: int = 0,
+        bucket: str | None = None,
+        clock: Callable[[], float] | None = None,
+        listener: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.store = MessageStore(clock) if clock else MessageStore()
+        self.faults = Faults()
+        self.organization = Organization()
+        self._bucket_name = bucket
+        self._choose_names()
+        self._ports = (port, s3_port)
+        self._listener = listener
+        self._urls: dict[str, str] = {}
+        self._other_services = ""
+        self._workmail_app: ASGIApp | None = None
+        self._buckets: list[str] = []
+        self._tables: list[str] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that make boto3 call these servers, and no server outside this machine."""
+        return {
+            # All other services, whose calls must not reach AWS either.
+            "AWS_ENDPOINT_URL": self._other_services,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+            # Some calls get a prefix before the host, with which 127.0.0.1 is a name for DNS.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            **{f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES.get(service, service.upper())}": url for service, url in self._urls.items()},
+            **KEYS,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "RATES_TABLE": self.rates_table,
+            "REWRITE_BUCKET": self.bucket,
+        }
+
+    def make_one_endpoint(self) -> "ASGIApp":
+        """Return an application with all services, for a server at `AWS_ENDPOINT_URL` alone. The services are up."""
+        from workmail_local.aws.all_services import AllServices
+        from workmail_local.aws.moto_server import MotoApp
+        from workmail_local.aws.other_services import OtherServices
+
+        assert self._workmail_app is not None, "the services are not up"
+        return AllServices(
+            {
+                **dict.fromkeys(WORKMAIL_SERVICES, self._workmail_app),
+                # Calls without a signature are for public objects in S3.
+                **dict.fromkeys((*MOTO_SERVICES, ""), MotoApp()),
+            },
+            others=OtherServices(self._listener),
+        )
+
+    def client(self, service: str) -> Any:
+        """Create a boto3 client of a local service, independent of this process's AWS settings. Close it after use."""
+        return create_client(service, self._urls[service])
+
+    def _start(self) -> None:
+        # Imported late: Starlette and moto need most of the time of a start, which a command without servers must not wait for.
+        from starlette.routing import Route
+
+        from workmail_local.aws import other_services
+        from workmail_local.aws.message_flow_api import MessageFlowApi
+        from workmail_local.aws.moto_server import run_moto
+        from workmail_local.aws.workmail_api import WorkMailApi
+        from workmail_local.servers import HttpServer
+
+        self._urls |= dict.fromkeys(MOTO_SERVICES, self._stack.enter_context(run_moto(self._ports[1])))
+        self._s3 = self._stack.enter_context(closing(self.client("s3")))
+        self._dynamodb = self._stack.enter_context(closing(self.client("dynamodb")))
+        self._stack.callback(self._remove_storage)
+        self._create_storage()
+        app = MessageFlowApi(self.store, self.faults, self._s3, self._listener).app()
+        app.routes.extend(WorkMailApi(self.organization, self.faults, self._listener).routes())
+        app.routes.append(Route(f"{other_services.PATH}{{rest:path}}", other_services.OtherServices(self._listener)))
+        self._workmail_app = app
+        http = HttpServer(app, self._ports[0])
+        self._stack.callback(http.stop)
+        http.start()
+        self._urls |= dict.fromkeys(WORKMAIL_SERVICES, http.url)
+        self._other_services = http.url + other_services.PATH
+
+    def reset(self) -> None:
+        """Return to the state after the start: no messages, faults, users or groups; another rewrite bucket and rates table.
+
+        The servers keep their URLs. Data in other services, such as SQS, stays, as moto keeps it for the whole process anyway.
+        """
+        self.store.clear()
+        self.faults.clear()
+        self.organization.reset()
+        self._remove_storage()
+        self._choose_names()
+        self._create_storage()
+
+    def _choose_names(self) -> None:
+        self.bucket = self._bucket_name or f"rewritten-mail-{uuid.uuid4().hex[:12]}"
+        self.rates_table = f"{self.bucket}-rates"
+
+    def make_bucket(self, name: str, *, versioned: bool = False) -> None:
+        """Create a bucket, with versions as the stack's rewrite bucket has them or without. It is removed with this instance."""
+        self._s3.create_bucket(Bucket=name)
+        self._buckets.append(name)
+        if versioned:
+            self._s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+    def _create_storage(self) -> None:
+        """Create the rewrite bucket and the rates table as the stack does."""
+        self.make_bucket(self.bucket, versioned=True)
+        self.make_rates_table(self.rates_table)
+
+    def make_rates_table(self, name: str) -> None:
+        """Create a table for `mailhooks.aws.rate_counter`. It is removed with this instance."""
+        self._tables.append(name)
+        self._dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self._dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
+
+    def _remove_storage(self) -> None:
+        """Remove the buckets and the tables, which a test may have removed: moto keeps them in memory as long as the process runs."""
+        from botocore.exceptions import ClientError
+
+        while self._buckets:
+            with suppress(ClientError):
+                self._remove_bucket(self._buckets.pop())
+        while self._tables:
+            with suppress(ClientError):
+                self._dynamodb.delete_table(TableName=self._tables.pop())
+
+    def _remove_bucket(self, bucket: str) -> None:
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                self._s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
+        self._s3.delete_bucket(Bucket=bucket)

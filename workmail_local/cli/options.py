@@ -1,0 +1,234 @@
+"""The options of every command of `workmail-hooks`."""
+
+import argparse
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from workmail_local.config.functions import CONTAINERS_PORT, ROOT
+
+EVENTS: Final = ROOT / "events"
+_FALLBACKS: Final = ("DEFAULT", "DROP", "BOUNCE")
+_ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="workmail-hooks", description="WorkMail on a laptop (docs/local.md).")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_run(commands.add_parser("run", help="send the sample messages, each through its function"))
+    _add_send(commands.add_parser("send", help="send a message of your own through one function"))
+    _add_serve(commands.add_parser("serve", help="run WorkMail until Ctrl-C: SMTP, rules, functions, mailboxes, a web page"))
+    _add_preview(commands.add_parser("preview", help="show how a disclaimer or a policy changes a message"))
+    _add_check(commands.add_parser("check", help="report the errors, warnings and needs of a policy"))
+    _add_try(commands.add_parser("try", help="show the outcome of a policy for a message, and why"))
+    _add_replay(commands.add_parser("replay", help="evaluate a policy for a folder of mail, or compare two policies"))
+    _add_test_rule(commands.add_parser("test-rule", help="show which flow rule each recipient of a message meets, and why"))
+    _add_availability(commands.add_parser("availability", help="ask the availability provider for free/busy times"))
+    _add_connect_availability(commands.add_parser("connect-availability", help="make the deployed function the provider of a domain"))
+    _add_doctor(commands.add_parser("doctor", help="check the deployed stack and its organization in AWS; changes nothing"))
+    return parser
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument("sample", nargs="*", help="names of samples, such as rewrite-external (default: all)")
+    _add_events(run)
+    _add_function_options(run)
+
+
+def _add_send(send: argparse.ArgumentParser) -> None:
+    send.add_argument("file", type=Path, help="the message, an .eml file")
+    send.add_argument("--function", required=True, help="a folder under functions/")
+    send.add_argument("--direction", choices=["inbound", "outbound"], help="default: outbound when the sender is in the organization")
+    send.add_argument("--from", dest="mail_from", metavar="ADDRESS", help="the sender (default: the From header)")
+    send.add_argument("--to", nargs="+", default=[], metavar="ADDRESS", help="the recipients (default: To, Cc, Bcc)")
+    send.add_argument("--async", dest="asynchronous", action="store_true", help="call the function by an asynchronous rule")
+    _add_domains(send, "the organization's domains (default: example.com)")
+    _add_function_options(send)
+
+
+def _add_serve(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument(
+        "--config", type=Path, metavar="workmail.toml", help="organization, rules, functions (default: workmail_local/workmail.toml)"
+    )
+    serve.add_argument("--folder", type=Path, default=ROOT / ".local" / "workmail", help="spool and mailboxes (default: .local/workmail)")
+    serve.add_argument("--smtp-port", type=int, help="inbound SMTP (default: 1025, or a free port when it is in use)")
+    serve.add_argument("--submission-port", type=int, help="SMTP for users of the organization (default: 1587, or a free port)")
+    serve.add_argument("--web-port", type=int, help="the web page (default: 8025, or a free port)")
+    serve.add_argument("--host", default="127.0.0.1", help="address of SMTP and the web page, which are not encrypted (default: 127.0.0.1)")
+    serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="a name by which the web page may be opened, too")
+    serve.add_argument("--web-path", metavar="PATH", help="path of the web page behind a proxy, such as /mail/")
+    serve.add_argument("--port", type=int, default=0, help="the Message Flow API (default: a free port)")
+    serve.add_argument("--s3-port", type=int, default=0, help="S3 and other services (default: a free port)")
+    serve.add_argument("--lambda-endpoint", default="", metavar="URL", help="call functions there, as at `sam local start-lambda`")
+    serve.add_argument("--containers", action="store_true", help="let functions in Lambda containers reach these servers (needs Docker)")
+    serve.add_argument("--containers-port", type=int, default=CONTAINERS_PORT, help="port for these containers (default: %(default)s)")
+    serve.add_argument("--speed", type=float, default=1.0, metavar="FACTOR", help="divide the pauses between attempts by this")
+    serve.add_argument("--export", action="store_true", help="print only `export` lines")
+    serve.add_argument("--env-file", type=Path, help="write events/env.json with the servers' variables to this file, for --env-vars")
+    _add_events(serve)
+
+
+def _add_preview(preview: argparse.ArgumentParser) -> None:
+    preview.add_argument("file", type=Path, help="the message, an .eml file")
+    change = preview.add_mutually_exclusive_group(required=True)
+    change.add_argument("--disclaimer", metavar="FILE|TEXT", help="an .html file, a .txt file, or the text itself")
+    change.add_argument("--policy", type=Path, metavar="FILE", help="a policy; the envelope comes from the headers or these options:")
+    preview.add_argument("--text", metavar="FILE|TEXT", help="the plain text for an .html file (default: derived from it)")
+    preview.add_argument("--position", choices=["append", "prepend", "after-reply"], default="append")
+    preview.add_argument("--on-unmodifiable", choices=["pass", "wrap"], default="pass", help="for signed, encrypted and broken mail")
+    preview.add_argument("--on-no-text", choices=["pass", "add-part"], default="pass", help="for mail that shows no text")
+    charsets = ["transliterate", "omit-lines", "none"]
+    preview.add_argument("--on-unknown-charset", choices=charsets, default="transliterate", help="for plain text in an unknown charset")
+    preview.add_argument("--images", type=Path, metavar="DIR", help="folder of the images that the HTML shows by cid:NAME")
+    preview.add_argument("--out", type=Path, metavar="FILE.eml", help="write the changed message to this file")
+    preview.add_argument("--html", type=Path, metavar="PAGE.html", help="write a page with the message before and after to this file")
+    _add_envelope(preview)
+
+
+def _add_check(check: argparse.ArgumentParser) -> None:
+    _add_policy(check)
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    _add_domains(check)
+
+
+def _add_try(trial: argparse.ArgumentParser) -> None:
+    _add_policy(trial)
+    trial.add_argument("file", type=Path, help="the message, an .eml file")
+    _add_envelope(trial)
+    trial.add_argument("--truncated", action="store_true", help="evaluate as if the event omitted recipients")
+    _add_conditions(trial)
+
+
+def _add_replay(replay: argparse.ArgumentParser) -> None:
+    _add_policy(replay)
+    replay.add_argument("folder", type=Path, help="a folder with .eml files, Maildirs or archived messages, also in its subfolders")
+    replay.add_argument("--against", type=Path, metavar="OLD", help="compare with this policy; shows only messages with another outcome")
+    replay.add_argument("--csv", type=Path, metavar="FILE", help="write all rows to this file, uncut")
+    _add_envelope(replay)
+    _add_conditions(replay)
+
+
+def _add_test_rule(test: argparse.ArgumentParser) -> None:
+    test.add_argument("--from", dest="author", required=True, metavar="ADDRESS", help="the address in From")
+    test.add_argument("--sender", default="", metavar="ADDRESS", help="the address in Sender, when another person sends for the author")
+    test.add_argument("--to", dest="recipients", required=True, nargs="+", metavar="ADDRESS", help="the recipients")
+    test.add_argument("--outbound", action="store_true", help="match the outbound rules (default: the inbound rules)")
+    test.add_argument("--config", type=Path, metavar="FILE", help="workmail.toml (default: workmail_local/workmail.toml of this project)")
+
+
+def _add_availability(ask: argparse.ArgumentParser) -> None:
+    ask.add_argument("--config", required=True, metavar="FILE|secret:NAME", help="the configuration: a file, or a Secrets Manager secret")
+    ask.add_argument("--ask", nargs="+", default=[], metavar="ADDRESS", help="the mailboxes")
+    ask.add_argument("--from", dest="begin", default="", metavar="TIME", help="today (default), 2026-05-04 or 2026-05-04T08:30")
+    ask.add_argument("--to", dest="end", default="", metavar="TIME", help="the same; a day is included (default: the end of the first day)")
+    ask.add_argument("--as", dest="requester", default="requester@example.invalid", metavar="ADDRESS", help="the user who asks")
+    ask.add_argument("--zone", default="", help="time zone of these times and of the picture (default: this machine's)")
+    ask.add_argument("--json", action="store_true", help="print only the response that WorkMail would get")
+    ask.add_argument("--check", action="store_true", help="only check the configuration; calls no server")
+
+
+def _add_connect_availability(connect: argparse.ArgumentParser) -> None:
+    connect.add_argument("--organization-id", required=True, metavar="m-...", help="the WorkMail organization whose users ask")
+    connect.add_argument("--domain", required=True, nargs="+", help="domains whose mailboxes are outside of WorkMail")
+    connect.add_argument("--function-arn", required=True, metavar="ARN", help="the stack's output AvailabilityFunctionArn")
+    connect.add_argument("--region", help="WorkMail's region (default: that of the environment)")
+    connect.add_argument("--replace", action="store_true", help="replace another provider of a domain")
+
+
+def _add_doctor(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument("--stack", default="workmail-hooks", metavar="NAME", help="the stack (default: workmail-hooks)")
+    doctor.add_argument("--function", action="append", default=[], metavar="ARN", help="check this function instead of a stack's functions")
+    doctor.add_argument("--organization-id", default="", metavar="m-...", help="the organization (default: the stack's), or its ARN")
+    doctor.add_argument("--region", help="the stack's region (default: that of the environment)")
+    doctor.add_argument("--test-availability", action="store_true", help="run WorkMail's test of the availability provider, which calls it")
+    doctor.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _add_events(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--events", type=Path, default=EVENTS, help="folder of the samples (default: events)")
+
+
+def _add_function_options(parser: argparse.ArgumentParser) -> None:
+    mail = ROOT / ".local" / "mail"
+    parser.add_argument("--settings", type=Path, help="environment variables by function (default: events/env.json)")
+    parser.add_argument("--mail", type=Path, default=mail, help="folder of the delivered mail, emptied first (default: .local/mail)")
+    parser.add_argument(
+        "--fallback",
+        choices=_FALLBACKS,
+        default="DEFAULT",
+        help="action when the function fails: it is retried as by `serve`, with a rule timeout of one minute (default: DEFAULT)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="print the function's log")
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("policy", type=Path, help="the policy, a .yaml or .json file")
+
+
+def _add_envelope(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="mail_from", type=_address, metavar="ADDRESS", help="envelope sender (default: the From header)")
+    parser.add_argument("--to", nargs="+", default=[], type=_address, metavar="ADDRESS", help="envelope recipients (default: To, Cc, Bcc)")
+    directions = parser.add_mutually_exclusive_group()
+    for word, text in (
+        ("inbound", "the message comes from outside of the organization"),
+        ("outbound", "the organization sends the message (default: decided by the sender's domain)"),
+    ):
+        directions.add_argument(f"--{word}", dest="direction", action="store_const", const=word, help=text)
+    _add_domains(parser)
+
+
+def _add_domains(parser: argparse.ArgumentParser, text: str = "the organization's domains, if the policy has none") -> None:
+    parser.add_argument("--domains", nargs="+", default=[], metavar="DOMAIN", help=text)
+
+
+def read_domains(options: argparse.Namespace) -> frozenset[str]:
+    """Return the domains of the option `--domains`, which may be separated by commas too."""
+    return frozenset(name.strip().lower() for names in options.domains for name in names.split(",") if name.strip())
+
+
+def _add_conditions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--at", type=_time, metavar="TIME", help="the time of the evaluation, such as 2026-11-24T18:00+01:00")
+    parser.add_argument("--rates", type=_number, default=0, metavar="N", help="earlier messages that every rate counts")
+    known = "addresses whose mail is no first contact (default: all mail is one)"
+    parser.add_argument("--known", type=_address, nargs="+", action="append", default=[], metavar="ADDRESS", help=known)
+    parser.add_argument("--group", type=_group, action="append", default=[], metavar="GROUP=MEMBER,...", help="a group and its members")
+    parser.add_argument(
+        "--person", type=_person, action="append", default=[], metavar="NAME=ADDRESS,...", help="one of the organization's people"
+    )
+
+
+def _time(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-24T18:00+01:00") from None
+    return found if found.tzinfo else found.astimezone()
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a mail address")
+    return text
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of messages")
+    return int(text)
+
+
+def _person(text: str) -> tuple[str, list[str]]:
+    name, _, listed = text.partition("=")
+    addresses = [address.strip() for address in listed.split(",")]
+    if not name.strip() or not all(map(_ADDRESS.fullmatch, addresses)):
+        raise argparse.ArgumentTypeError(f"{text!r} does not have the form 'Ana Silva=ana@example.com,a.silva@example.com'")
+    return name.strip(), addresses
+
+
+def _group(text: str) -> tuple[str, list[str]]:
+    group, equals, members = text.partition("=")
+    if not equals or "@" not in group:
+        raise argparse.ArgumentTypeError(f"{text!r} does not have the form group@example.com=a@example.com,b@example.com")
+    return group.strip(), [member.strip() for member in members.split(",") if member.strip()]

@@ -1,0 +1,190 @@
+"""`workmail-hooks try`: show each rule's conditions for a message, and the outcome. Nothing is carried out or sent."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from mailhooks.content.change import OnUnmodifiable
+from mailhooks.hooks.content_changes import AppliedChanges
+from mailhooks.hooks.preflight import Rejection
+from mailhooks.policy import Outcome, RuleFailed, Trace
+from mailhooks.policy.evaluation.outcome import ConditionTrace, RuleTrace
+from mailhooks.policy.facts.recipients import Recipients
+from mailhooks.policy.rules.rule import NoDisclaimer, StripAttachments
+from workmail_local.console.rows import LABEL, format_cell, label_rows, limit_rows
+from workmail_local.console.style import WIDTH, Style, display_path, format_count
+from workmail_local.console.text_columns import escape_controls, fit
+from workmail_local.errors import InvalidPolicy
+from workmail_local.policy_tools.descriptions import (
+    UNLISTED,
+    count_verdicts,
+    describe_change,
+    describe_effect,
+    describe_failures,
+    describe_recipients,
+)
+from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, load_policy, make_trial_message
+from workmail_local.viewer.diff import LineDiff
+
+_CONDITION = 24
+_VALUE = 40
+_MAX_RECIPIENTS = 20
+
+
+def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
+    """Print a policy's rules and outcome for the message in `mail`. Return 0, with any outcome.
+
+    Raises:
+        InvalidPolicy: the policy is invalid, or the message is empty.
+        NoEnvelope: the message does not name a sender and a recipient.
+        OSError: a file cannot be read.
+    """
+    policy = load_policy(file)
+    saved = mail.read_bytes()
+    if not saved:
+        raise InvalidPolicy(f"{display_path(mail)} is empty")
+    trial = Trial(policy, options)
+    message = make_trial_message(saved, options, trial.domains)
+    style, trace = Style.of(sys.stdout), Trace()
+    now = options.now or datetime.now().astimezone()
+    print(*_head(file, mail, message, now, style), sep="\n")
+    try:
+        outcome = trial.evaluate(message, now, trace)
+    except RuleFailed as failed:
+        recipients = Recipients(message.event.recipients, truncated=message.event.truncated)
+        print(*_rules(trace, Outcome(message.event, recipients), style), sep="\n")
+        print(f"\n{style.bad('FAILS')}  {escape_controls(str(failed))}")
+        print("       WorkMail retries the invocation until the flow rule's timeout; then the flow rule's fallback action applies.")
+        return 0
+    print(*_rules(trace, outcome, style), sep="\n")
+    print("", *_outcome(outcome, style), *_content(message, outcome), *_show("Note", _notes(outcome, trial, saved, message)), sep="\n")
+    return 0
+
+
+def _head(file: Path, mail: Path, message: TrialMessage, now: datetime, style: Style) -> Iterator[str]:
+    event = message.event
+    name = fit(escape_controls(mail.name), 40)
+    yield f"{style.bold(name)}  ({event.flow_direction}, policy {fit(escape_controls(display_path(file)), 40)})"
+    yield from _show("Subject", [event.subject or "(none)"])
+    yield from _show("From", [event.mail_from + (f", sent by {event.sender} on their behalf" if event.sender else "")])
+    yield from _show("To", limit_rows(event.recipients, 5, "recipients"))
+    yield from _show("At", [f"{now:%a} {now.isoformat(timespec='minutes')}"])
+
+
+def _rules(trace: Trace, outcome: Outcome, style: Style) -> Iterator[str]:
+    for rule in trace.rules:
+        yield ""
+        yield from _rule(rule, outcome, style)
+
+
+def _rule(rule: RuleTrace, outcome: Outcome, style: Style) -> Iterator[str]:
+    name = style.bold(f'Rule "{escape_controls(rule.name)}"')
+    if rule.skipped:
+        yield f"{name}  skipped: {rule.skipped}"
+        return
+    applies = f"applies to {describe_recipients(outcome, rule.matching)}" if rule.matching else "does not apply"
+    word = (style.good if rule.matching else str)(escape_controls(applies))
+    yield f"{name}  {word}{' (report mode: it changes nothing)' if rule.name in outcome.reported and rule.matching else ''}"
+    # The conditions of `when` are in a group of their own, which has no value to show.
+    within = bool(rule.conditions) and rule.conditions[0].condition == "when"
+    conditions = rule.conditions[within:]
+    depth = 0
+    for before, seen in zip([None, *conditions], conditions, strict=False):
+        if before is not None and before.condition == seen.condition == "unless" and before.depth < seen.depth:
+            depth = seen.depth  # several exceptions also have a group without a value
+        elif seen.depth > depth > 0:
+            yield _condition(seen, seen.depth - within - 1, outcome)
+        else:
+            depth = 0
+            yield _condition(seen, seen.depth - within, outcome)
+    if not conditions:
+        yield "  (no conditions)"
+
+
+def _condition(seen: ConditionTrace, depth: int, outcome: Outcome) -> str:
+    name = format_cell("  " * min(depth, 8) + seen.condition, _CONDITION, gap=1)
+    return fit(f"  {name}{format_cell(seen.observed, _VALUE, gap=1)}{escape_controls(_answer(seen, outcome))}", WIDTH).rstrip()
+
+
+def _answer(seen: ConditionTrace, outcome: Outcome) -> str:
+    """Describe for which recipients a condition is true."""
+    if seen.error:
+        return f"not evaluated: {seen.error}" if seen.error != "not evaluated" else "not evaluated"
+    exception = seen.condition == "unless"
+    if seen.matching == seen.candidates:
+        return "no exception" if exception else "yes"
+    if not seen.matching:
+        return "an exception" if exception else "no"
+    word = "no exception for" if exception else "yes for"
+    return f"{word} {len(seen.matching)} of {len(seen.candidates)}: {describe_recipients(outcome, seen.matching, 2)}"
+
+
+def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
+    yield style.bold("Outcome")
+    verdicts = outcome.by_recipient
+    rows = [
+        f"{format_cell(address or UNLISTED, _VALUE, gap=1)}  {action.type}" for address, action in list(verdicts.items())[:_MAX_RECIPIENTS]
+    ]
+    if len(verdicts) > _MAX_RECIPIENTS:
+        rows.append(f"... and {len(verdicts) - _MAX_RECIPIENTS} more: {count_verdicts(outcome)} in all")
+    yield from _show("Verdicts", rows)
+    yield from _show("Bounce", dict.fromkeys(f'"{action.bounce_message}"' for action in verdicts.values() if action.bounce_message))
+    yield from _show("Added", outcome.added)
+    yield from _show("Changes", [f'{describe_change(each)} (rule "{each.rule.name}")' for each in outcome.changes])
+    effects = [f'{describe_effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]
+    yield from _show("Effects", effects)
+    yield from _show("Mixed", [f'rule "{name}" wants its change for only some recipients who get the message' for name in outcome.mixed])
+    yield from _show("Failed", describe_failures(outcome))
+    yield from _show("Answer", [f"{format_count(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
+
+
+def _content(message: TrialMessage, outcome: Outcome) -> Iterator[str]:
+    """Show the changed lines, or that the content is unchanged."""
+    if not outcome.changes:
+        yield from _show("Content", [f"{len(message.raw):,} bytes, unchanged"])
+        return
+    applied, rejections = change_message(message, outcome)
+    lines = LineDiff(message.raw, applied.content).excerpt(WIDTH - LABEL - 2)
+    size = f"{len(message.raw):,}"
+    size = f"{size} -> {len(applied.content):,} bytes" if lines else f"{size} bytes, unchanged{_why_unchanged(applied, outcome)}"
+    yield from _show("Content", [size, *lines, *_refusals(applied), *map(_rejection, rejections)])
+
+
+def _why_unchanged(applied: AppliedChanges, outcome: Outcome) -> str:
+    """Return why no wanted change has an effect; `""` if one of them cannot be made."""
+    if applied.refused:
+        return ""
+    strips = [isinstance(wanted.change, StripAttachments) for wanted in outcome.changes]
+    reasons = [*(["no attachment matches"] if any(strips) else []), *([] if all(strips) else ["the message already has the other changes"])]
+    return f": {' and '.join(reasons)}" if any(strips) else ": the message already has all of it"
+
+
+def _refusals(applied: AppliedChanges) -> Iterator[str]:
+    """Describe the changes that cannot be made, and why."""
+    for wanted, error in applied.refused:
+        option = wanted.change.on_unmodifiable
+        yield f'not made: {wanted.change.name} of rule "{wanted.rule.name}": {error} (on_unmodifiable: {option})'
+        allows_delivery = isinstance(error, NoDisclaimer) and error.allows_delivery
+        if option in {OnUnmodifiable.BOUNCE, OnUnmodifiable.DROP} and not allows_delivery:
+            yield f"so the recipients of this change do not get the message, unlike the verdicts above: {option}"
+
+
+def _rejection(rejection: Rejection) -> str:
+    return f"{'warning' if rejection.warning else 'WorkMail would reject it'}: {rejection}"
+
+
+def _notes(outcome: Outcome, trial: Trial, saved: bytes, message: TrialMessage) -> Iterator[str]:
+    yield from outcome.notes
+    for group in sorted(trial.directory.unknown):
+        yield f"{group} has no members here: give them with --group {group}=ana@example.com,..."
+    if trial.directory.misses_people:
+        yield 'no person is known here: give each with --person "Ana Silva=ana@example.com"'
+    if not trial.domains:
+        yield "the organization's domains are not known, so conditions on them fail: give them with --domains"
+    if saved != message.raw:
+        yield "the file has LF line ends; the message was evaluated with CRLF, as SMTP sends it"
+
+
+def _show(label: str, texts: Iterable[str]) -> Iterator[str]:
+    return label_rows(label, texts, wrapped=True)

@@ -1,0 +1,93 @@
+"""The text that `workmail-hooks serve` prints at its start: addresses, and commands to try."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from workmail_local.config.functions import ROOT
+from workmail_local.config.samples import Sample
+from workmail_local.console.style import display_path
+from workmail_local.containers.endpoint import ADD_HOST
+from workmail_local.containers.sam_template import BUILT, LOCAL_TEMPLATE
+from workmail_local.workmail import LocalWorkMail
+
+_USUAL_ENDPOINT: Final = "http://127.0.0.1:3001"
+"""The URL of `sam local start-lambda`."""
+
+
+def export_lines(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield shell lines that make boto3 and the AWS CLI call the local servers."""
+    for name, value in environment.items():
+        yield f"export {name}={shlex.quote(value)}"
+
+
+def banner_lines(
+    wm: LocalWorkMail, page: str, elsewhere: Sequence[str], samples: Sequence[Sample], folder: Path, config: Path
+) -> Iterator[str]:
+    """Yield the addresses of the running servers, and commands to try.
+
+    Args:
+        wm: the running servers.
+        page: the URL of the web page.
+        elsewhere: its URLs on other machines.
+        samples: sample messages; one is used in a command.
+        folder: contains the spool and the mailboxes.
+        config: the file of the rules.
+    """
+    environment, configuration = wm.environment, wm.configuration
+    inbound, outbound = (wm.smtp_address(direction) for direction in ("INBOUND", "OUTBOUND"))
+    yield "Local WorkMail is up. Ctrl-C stops it.\n"
+    yield f"  Web page          {page}"
+    if elsewhere:
+        yield f"  From elsewhere    {'   '.join(elsewhere)}"
+    yield f"  SMTP, inbound     {inbound}   mail from outside, to {', '.join(configuration.domains)}"
+    yield f"  SMTP, submission  {outbound}   mail that users send; every password is accepted"
+    yield f"  Message Flow API  {environment['AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW']}   and the directory"
+    yield f"  S3 and others     {environment['AWS_ENDPOINT_URL_S3']}   bucket {wm.bucket}"
+    yield f"  Rules             {display_path(config)}   loaded again when it is saved"
+    yield f"  Mail              {display_path(folder)}/mailboxes/<address>/new"
+    sample = next((sample for sample in samples if sample.function == "mailflow"), None)
+    user = next((user.address for user in configuration.directory.users), f"ana@{configuration.domains[0]}")
+    python = display_path(Path(sys.executable))
+    yield "\nTry:"
+    if sample:
+        file = f"events/mail/{sample.stem}.eml"
+        yield f"  swaks --server {inbound} --from nora@example.net --to {user} --data @{file}"
+    yield f"  swaks --server {outbound} --from {user} --to nora@example.net --header 'Subject: Hello'"
+    yield f"  {python} -m workmail_local test-rule --from nora@example.net --to {user}"
+    yield f"  {python} -m workmail_local serve --export     # shell lines that make boto3 and the AWS CLI call such servers"
+
+
+def container_lines(env_file: Path, endpoint: str, *, built: bool) -> Iterator[str]:
+    """Yield the commands for a second shell that run the functions in Lambda containers.
+
+    Args:
+        env_file: the file of the functions' variables.
+        endpoint: the Lambda endpoint that rules call; "" when they call local processes.
+        built: whether `sam build` has run.
+    """
+    own = ROOT / ".venv-sam" / "bin" / "sam"
+    sam = _quote(own) if own.exists() else "sam"
+    file = _quote(env_file)
+    yield "\nFunctions in Lambda containers, in a second shell:"
+    yield f"  # {'Again' if built else 'First, as there is no .aws-sam/build, and again'} after each change to a function:"
+    yield f"  {sam} build && {_quote(Path(sys.executable))} -m workmail_local.containers.sam_template {file}"
+    if not endpoint:
+        yield "  # Then one call, or any of the events:"
+        yield f"  {sam} local invoke RewriteFunction -e events/rewrite-external.json --env-vars events/env.json"
+    yield "  # Then, until Ctrl-C:" if endpoint else "  # Or a Lambda endpoint, until Ctrl-C:"
+    files = f"--template {_quote(BUILT.with_name(LOCAL_TEMPLATE))} --env-vars {file}"
+    # Warm containers, as in Lambda: otherwise SAM builds an image and a container for each call, which needs seconds.
+    port = urlsplit(endpoint or _USUAL_ENDPOINT).port or 3001
+    yield f"  {sam} local start-lambda {files} --add-host {ADD_HOST} --skip-pull-image --warm-containers LAZY --port {port}"
+    if endpoint:
+        yield "  Until that is up, calls to functions fail and are retried. Its shell shows the functions' logs."
+    else:
+        yield f"  Rules call local processes; to call these containers, start `serve` with --lambda-endpoint {_USUAL_ENDPOINT}."
+
+
+def _quote(path: Path) -> str:
+    return shlex.quote(display_path(path))

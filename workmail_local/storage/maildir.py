@@ -1,0 +1,130 @@
+"""Delivered and dropped mail on disk, with a Maildir for each address.
+
+    mailboxes/<address>/          the inbox, with the junk folder in .Junk/
+    outgoing/<address>/           mail for other organizations
+    gateway/<address>/            mail that a rule routes to an SMTP gateway
+    dropped/<name>.eml, .json     dropped mail, and mail that could not be bounced, with the reason
+
+Each delivery has a name of its own, so that repeating it after a crash leaves one copy.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mailhooks.address_patterns import canonical
+from workmail_local.mail.history import Destination
+
+_FOLDERS: Final = {
+    Destination.INBOX: ("mailboxes", ""),
+    Destination.JUNK: ("mailboxes", ".Junk"),
+    Destination.OUTGOING: ("outgoing", ""),
+    Destination.GATEWAY: ("gateway", ""),
+}
+
+_UNSAFE: Final = re.compile(r"[^a-z0-9@._+-]|^\.")
+"""Characters that a folder's name escapes; "=" is one of them, so that no text looks like an escape."""
+
+_MAX_NAME: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A copy of a message in a Maildir."""
+
+    destination: Destination
+    raw: bytes
+    path: Path
+
+
+class MaildirStore:
+    """The Maildirs and dropped mail in one folder, which is created when it does not exist."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def deliver(self, destination: Destination, address: str, name: str, raw: bytes) -> None:
+        """Write a message to a Maildir, byte for byte; it is on disk when this returns.
+
+        Args:
+            destination: Inbox, Junk, Outgoing or SMTP gateway.
+            address: any text is safe.
+            name: of this delivery: letters, digits, `.`, `-`. A second delivery with the same name leaves one file.
+        """
+        folder = self._folder(destination, address)
+        try:
+            _write_once(folder, name, raw)
+        except FileNotFoundError:
+            for part in ("tmp", "new", "cur"):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            _write_once(folder, name, raw)
+
+    def has(self, destination: Destination, address: str, name: str) -> bool:
+        """Return whether a delivery with this name is there; see `deliver`."""
+        folder = self._folder(destination, address)
+        return any(file.name.partition(":")[0] == name for part in ("new", "cur") for file in (folder / part).glob("*"))
+
+    def drop(self, name: str, raw: bytes, reason: Mapping[str, Any]) -> None:
+        """Store a dropped message and the reason."""
+        folder = self._root / "dropped"
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending, content in ((".json", json.dumps(reason, indent=2).encode()), (".eml", raw)):
+            _write(folder / f".{name}{ending}", folder / f"{name}{ending}", content)
+
+    def delivered(self, address: str, *destinations: Destination) -> list[Delivered]:
+        """Return the copies for an address, oldest first; only those in these destinations if any are given."""
+        found = [
+            Delivered(destination, file.read_bytes(), file)
+            for destination in destinations or _FOLDERS
+            for part in ("new", "cur")
+            for file in self._folder(destination, address).glob(f"{part}/*")
+        ]
+        return sorted(found, key=lambda copy: copy.path.name)
+
+    def dropped(self) -> list[tuple[bytes, dict[str, Any]]]:
+        """Return the dropped messages, oldest first, each with the reason."""
+        files = sorted((self._root / "dropped").glob("[!.]*.eml"))
+        return [(file.read_bytes(), json.loads(file.with_suffix(".json").read_text())) for file in files]
+
+    def _folder(self, destination: Destination, address: str) -> Path:
+        box, junk = _FOLDERS[destination]
+        return self._root / f"{box}/{directory_name(address)}/{junk}"
+
+
+def directory_name(address: str) -> str:
+    """Return a safe folder name for any address. Addresses with different canonical forms get different names.
+
+    >>> directory_name("Ana@example.com"), directory_name("../x@example.com")
+    ('ana@example.com', '=2e.=2fx@example.com')
+    """
+    name = _UNSAFE.sub(lambda found: "".join(f"={byte:02x}" for byte in found[0].encode("utf-8", "surrogatepass")), canonical(address))
+    return name if 0 < len(name) <= _MAX_NAME else f"{name[:40]}={hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def _write_once(folder: Path, name: str, raw: bytes) -> None:
+    """Write a message to a Maildir. A mail program may have moved it to cur/, and added flags after a colon (Maildir specification)."""
+    with os.scandir(folder / "cur") as read:
+        if any(file.name.partition(":")[0] == name for file in read):
+            return
+    _write(folder / f"tmp/{name}", folder / f"new/{name}", raw)
+
+
+def _write(temporary: Path, final: Path, raw: bytes) -> None:
+    """Write a file completely or not at all, and wait until the file and its name are on disk."""
+    with temporary.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(final)
+    if os.name == "nt":  # Windows cannot open a folder, and does not need to
+        return
+    folder = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,112 @@
+"""The actions of the pages on a running local WorkMail. The pages read messages from `History`."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from mailhooks.contract import FlowDirection
+from workmail_local.errors import LocalError
+from workmail_local.mail.submission import Submission
+from workmail_local.queue.recipient_policy import RecipientPolicy
+from workmail_local.rules.matching import Match, match_rules
+from workmail_local.rules.rule import Rule
+from workmail_local.runtime.invocation import Invocation
+from workmail_local.workmail import LocalWorkMail
+
+_PROVIDER_LIMIT_S: Final = 25.0
+"""WorkMail's time limit for an availability function (guide, "Custom availability provider")."""
+
+_MAX_REPLIES: Final = 5
+_ENDPOINT: Final = "AWS_ENDPOINT_URL_"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses of the servers, with examples to try.
+
+    Attributes:
+        inbound, outbound: the SMTP ports, each as `host:port`.
+        environment: variables that point boto3 and the AWS CLI to the servers.
+        user: an address of the organization, for examples.
+        calendars: addresses that have free/busy times, for examples.
+    """
+
+    inbound: str
+    outbound: str
+    environment: Mapping[str, str]
+    domains: Sequence[str] = ("example.com",)
+    user: str = "ana@example.com"
+    calendars: Sequence[str] = ()
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """The URLs of the APIs, by the names of the services."""
+        urls = {name: url for name, url in self.environment.items() if name.startswith(_ENDPOINT) and urlsplit(url).port}
+        return {name.removeprefix(_ENDPOINT).lower().replace("_", " "): url for name, url in urls.items()}
+
+
+class Actions:
+    """The actions of the pages, which call them in worker threads.
+
+    Args:
+        wm: a started local WorkMail.
+        samples: sample messages by name.
+        calendars: addresses that have free/busy times.
+    """
+
+    def __init__(self, wm: LocalWorkMail, samples: Mapping[str, bytes], calendars: Sequence[str] = ()) -> None:
+        self._calendars = calendars
+        self._wm = wm
+        self._samples = samples
+        self._policy = RecipientPolicy(wm.mail_server.workers, lambda: wm.configuration)
+
+    def list_rules(self) -> Sequence[Rule]:
+        """Return the flow rules in the order of the configuration."""
+        return self._wm.configuration.rules
+
+    def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
+        """Return the rule that WorkMail runs for each recipient."""
+        return match_rules(self.list_rules(), direction, author=author, sender=sender, recipients=recipients)
+
+    def send(self, direction: FlowDirection, mail_from: str, recipients: Sequence[str], raw: bytes) -> int:
+        """Submit a message as if the SMTP port of that direction had received it, and return its number.
+
+        Raises:
+            LocalError: the SMTP server would reject the message; the text has its replies.
+        """
+        refusals = [(mail_from, self._policy.refuse_sender(direction, mail_from, ""))]
+        refusals += [(address, self._policy.refuse_recipient(direction, address)) for address in recipients]
+        if refused := [f"{address}: {refusal}" for address, refusal in refusals if refusal]:
+            more = f"; and {len(refused) - _MAX_REPLIES} more" if len(refused) > _MAX_REPLIES else ""
+            raise LocalError("; ".join(refused[:_MAX_REPLIES]) + more)
+        return self._wm.accept(Submission(direction, mail_from, tuple(recipients), raw))
+
+    def list_samples(self) -> Mapping[str, bytes]:
+        """Return the sample messages by name."""
+        return self._samples
+
+    def get_addresses(self) -> Addresses:
+        """Return the addresses of the servers."""
+        configuration = self._wm.configuration
+        return Addresses(
+            self._wm.smtp_address("INBOUND"),
+            self._wm.smtp_address("OUTBOUND"),
+            self._wm.environment,
+            configuration.domains,
+            configuration.directory.users[0].address if configuration.directory.users else f"ana@{configuration.domains[0]}",
+            self._calendars,
+        )
+
+    def ask_availability(self, request: Mapping[str, Any]) -> Invocation:
+        """Call the availability function with WorkMail's time limit. The request and the response are not checked here."""
+        name = self._wm.configuration.availability
+        if not name:
+            error = "there is no availability function: name one in workmail.toml, in [availability]"
+            return Invocation(error=error)
+        try:
+            invoker, timeout_s = self._wm.mail_server.find_function(name)
+        except LocalError as error:
+            return Invocation(error=str(error))
+        return invoker.invoke(request, str(uuid.uuid4()), min(timeout_s, _PROVIDER_LIMIT_S))

@@ -1,0 +1,330 @@
+"""WorkMail on a laptop in one `with` line.
+
+with LocalWorkMail() as wm:
+    message_id = wm.store.add(raw)
+    wm.organization.add_group("sales@example.com", [wm.organization.add_user("ana@example.com")])
+    # wm.environment leads boto3 here, in this process or another
+
+with LocalWorkMail(Path("workmail.toml")) as wm:
+    trace = wm.send(raw, mail_from="nora@example.net", to=["ana@example.com"])
+    [copy] = wm.delivered("ana@example.com")
+"""
+
+import json
+import re
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from mailhooks.contract import FlowDirection
+from mailhooks.contract.limits import BUCKET_PATTERN
+from workmail_local.aws.services import LocalAws
+from workmail_local.aws_client import REGION
+from workmail_local.config.configuration import Configuration, load_configuration
+from workmail_local.config.directory import Group, User
+from workmail_local.errors import LocalError
+from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
+from workmail_local.mail.history import Destination, History, MessageTrace
+from workmail_local.mail.submission import Submission
+from workmail_local.queue.mail_server import MailServer
+from workmail_local.queue.recipient_policy import RecipientPolicy
+from workmail_local.servers import HOST, join_address
+from workmail_local.smtp.server import SmtpServer
+from workmail_local.storage.maildir import Delivered
+from workmail_local.storage.message_store import S3Reference
+
+__all__ = ["REGION", "LocalWorkMail"]
+
+_DEFAULT_CONFIGURATION: Final = 'organization = { domains = ["example.com"] }'
+
+_KEPT_OBJECTS: Final = 500
+"""Objects that stay in the rewrite buckets; DeleteObjects accepts 1,000 at once."""
+
+_KEPT_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of the objects that stay: moto keeps them in memory, and from 5 MB in a file with a descriptor each."""
+
+_TABLE: Final = re.compile(r"[\w.-]{3,255}", re.ASCII)
+"""DynamoDB's own rule for names."""
+
+_PAGE: Final = 100
+"""Entries of a page of the directory (guide, API reference: MaxResults)."""
+
+
+class LocalWorkMail(LocalAws):
+    """The services of `LocalAws`; and flow rules, functions and mailboxes for mail that is sent here.
+
+    Args:
+        configuration: the organization with its rules and functions: a `Configuration`, a callable that returns one, the path of a
+            `workmail.toml`, or the text of such a file. None for the domain example.com, a mailbox for every address in it, and no rules.
+        folder: contains the spool and the mailboxes; None for a temporary folder.
+        speed: divides the time that WorkMail waits: before a retry, and until the rule's timeout.
+        lambda_endpoint: URL of `sam local start-lambda`, or of another endpoint that runs functions; "" for none.
+        services: see `LocalAws`.
+
+    Raises:
+        ServerError: on entering, when a port is in use.
+        ConfigurationError, SpoolError: when the first mail is sent.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration | Callable[[], Configuration] | Path | str | None = None,
+        *,
+        folder: Path | None = None,
+        speed: float = 60.0,
+        lambda_endpoint: str = "",
+        **services: Any,
+    ) -> None:
+        super().__init__(**services)
+        self._configuration = configuration
+        self._folder = folder
+        self._speed = speed
+        self._lambda_endpoint = lambda_endpoint
+        self._mail_stack = ExitStack()
+        self._mail_server: MailServer | None = None
+        self._smtp: dict[FlowDirection, SmtpServer] = {}
+        self._applied: Configuration | None = None
+        self._lock = threading.Lock()
+        self._rewritten: deque[S3Reference] = deque()
+        self._rewritten_bytes = 0
+        self._own_buckets: frozenset[str] = frozenset()
+        self.store.release = self._release
+
+    def _start(self) -> None:
+        super()._start()
+        self._stack.callback(self._mail_stack.close)
+
+    def reset(self, configuration: Configuration | Callable[[], Configuration] | Path | str | None = None) -> None:
+        """Return to the state after the start, with another configuration: no mail and no history.
+
+        A reset is faster than a start, so tests can share one `LocalWorkMail`. See `LocalAws.reset` for the services.
+
+        Raises:
+            ValueError: this instance has a folder of its own, whose mail is kept.
+        """
+        if self._folder is not None:
+            raise ValueError("a LocalWorkMail with a folder keeps its mail: only one without a folder can be reset")
+        self._mail_stack.close()
+        self._mail_server = None
+        self._smtp.clear()
+        self._applied = None
+        self._own_buckets = frozenset()
+        self._rewritten.clear()
+        self._rewritten_bytes = 0
+        self._configuration = configuration
+        super().reset()
+
+    def send(
+        self,
+        raw: bytes,
+        *,
+        mail_from: str | None = None,
+        to: Sequence[str] = (),
+        direction: FlowDirection | str | None = None,
+        wait_s: float = 60.0,
+    ) -> MessageTrace:
+        """Send a message and wait until it is done.
+
+        Args:
+            raw: the message as SMTP transfers it: lines end in CRLF.
+            mail_from, to: the envelope; missing parts come from the header.
+            direction: `INBOUND` or `OUTBOUND`; by default outbound when the sender is in the organization.
+            wait_s: seconds to wait at most.
+
+        Returns:
+            The message's trace.
+
+        Raises:
+            NoEnvelope: neither the header nor the arguments name a sender and a recipient.
+            SettleTimeout: the message is not done in time. Its processing continues.
+        """
+        overrides = EnvelopeOverrides(FlowDirection(direction.upper()) if direction else None, mail_from, to)
+        envelope = envelope_for(raw, overrides, self.configuration.domains)
+        sender = envelope.author if mail_from is None else mail_from
+        return self.wait_for(self.accept(Submission(envelope.direction, sender, envelope.recipients, raw)), wait_s)
+
+    def accept(self, submission: Submission, *, event: Mapping[str, Any] | None = None) -> int:
+        """Accept a message as the SMTP server does, and return its number. It is processed in the background.
+
+        Args:
+            event: replaces the event that WorkMail would build for the function.
+
+        Raises:
+            ContractError: `event` breaks the contract.
+            InvalidArgument: `event` is given, but the recipients meet several rules, or one without a function.
+        """
+        workers = self.mail_server.workers
+        return workers.accept(submission) if event is None else workers.accept_with_event(submission, event)
+
+    def wait_for(self, number: int, timeout_s: float) -> MessageTrace:
+        """Wait until a message, and every message that it created, is done; return its trace.
+
+        Raises:
+            SettleTimeout: it is not done in time.
+            LocalError: the trace is no longer kept, because newer messages have replaced it.
+        """
+        self.mail_server.workers.wait_for(number, timeout_s)
+        trace = self.history.trace(number)
+        if trace is None:
+            raise LocalError(f"message {number} is done, but no longer stored: raise `keep` in [history]")
+        return trace
+
+    def wait_until_idle(self, timeout_s: float) -> None:
+        """Wait until all messages are done. Raises SettleTimeout when they are not done in time."""
+        self.mail_server.workers.wait_until_idle(timeout_s)
+
+    def delivered(self, address: str, *destinations: Destination) -> list[Delivered]:
+        """Return the delivered copies for an address, oldest first.
+
+        Args:
+            address: any address of a mailbox in the organization, or an address elsewhere.
+            destinations: return only copies in these, such as `Destination.JUNK`; all by default.
+        """
+        addresses = self.configuration.mailboxes(address) or (address,)
+        return [copy for each in addresses for copy in self.mail_server.maildirs.delivered(each, *destinations)]
+
+    def dropped(self) -> list[tuple[bytes, dict[str, Any]]]:
+        """Return the dropped messages, oldest first, each with the reason."""
+        return self.mail_server.maildirs.dropped()
+
+    @property
+    def history(self) -> History:
+        """The stored messages and their traces."""
+        return self.mail_server.spool
+
+    def smtp_port(self, direction: FlowDirection | str, port: int = 0, host: str = HOST) -> int:
+        """Return the port of the SMTP server for one direction; start the server at the first call.
+
+        Args:
+            direction: INBOUND for mail from other organizations, OUTBOUND for mail that users of the organization send.
+            port, host: where the server listens; port 0 lets the system choose.
+
+        Raises:
+            ServerError: the port is in use.
+        """
+        direction = FlowDirection(direction.upper())
+        if direction not in self._smtp:
+            policy = RecipientPolicy(self.mail_server.workers, lambda: self.configuration)
+            server = SmtpServer(direction, policy, host=host, port=port)
+            server.start()
+            self._mail_stack.callback(server.stop)
+            self._smtp[direction] = server
+        return self._smtp[direction].port
+
+    def smtp_address(self, direction: FlowDirection | str) -> str:
+        """Return the address of the SMTP server for one direction, as `host:port`; start the server at the first call."""
+        port = self.smtp_port(direction)
+        return join_address(self._smtp[FlowDirection(direction.upper())].host, port)
+
+    @property
+    def configuration(self) -> Configuration:
+        """The current configuration."""
+        source = self._configuration
+        if source is None or isinstance(source, Path | str):
+            source = self._configuration = load_configuration(_DEFAULT_CONFIGURATION if source is None else source)
+        return source if isinstance(source, Configuration) else source()
+
+    @property
+    def mail_server(self) -> MailServer:
+        """The server that processes accepted mail. It starts at the first use."""
+        if self._mail_server is None:
+            folder = self._folder or Path(self._mail_stack.enter_context(tempfile.TemporaryDirectory(prefix="workmail-")))
+            self._mail_server = self._mail_stack.enter_context(
+                MailServer(
+                    folder,
+                    self._apply_configuration,
+                    lambda: self.environment,
+                    self.store,
+                    dead_letter=self._store_dead_letter,
+                    lambda_endpoint=self._lambda_endpoint,
+                    speed=self._speed,
+                )
+            )
+        return self._mail_server
+
+    def _apply_configuration(self) -> Configuration:
+        """Return the current configuration; after a change, update the directory and create the configured buckets."""
+        configuration = self.configuration
+        with self._lock:
+            if configuration is not self._applied:
+                self._fill_directory(configuration)
+                known = {self.bucket, *self._own_buckets, *(self._applied.buckets if self._applied else ())}
+                self._own_buckets = _find_own(configuration, "REWRITE_BUCKET", BUCKET_PATTERN) - {self.bucket}
+                for bucket in sorted({*configuration.buckets, *self._own_buckets} - known):
+                    self.make_bucket(bucket, versioned=bucket in self._own_buckets)
+                for table in sorted(_find_own(configuration, "RATES_TABLE", _TABLE) - {*self._tables}):
+                    self.make_rates_table(table)
+                self._applied = configuration
+        return configuration
+
+    def _fill_directory(self, configuration: Configuration) -> None:
+        if self._applied is not None:
+            self.organization.clear()
+        self.organization.id = configuration.organization_id
+        self.organization.domains = list(configuration.domains)
+        # The functions in AWS's own examples read one page only.
+        self.organization.page_size = _PAGE
+        users, groups = configuration.directory.users, configuration.directory.groups
+        for user in users:
+            self.organization.add_user(user.address, name=user.name, aliases=user.aliases)
+        for group in groups:
+            self.organization.add_group(group.address, aliases=group.aliases)
+        entities: list[User | Group] = [*users, *groups]
+        primary = {alias: each.address for each in entities for alias in each.aliases}
+        for group in groups:
+            self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
+
+    def _release(self, references: Sequence[S3Reference]) -> None:
+        """Remove old objects from the rewrite buckets, as the stack's lifecycle rule does: moto keeps them as long as the process runs.
+
+        The newest objects stay so that developers can look at them; objects in other buckets stay too.
+        """
+        with self._lock:
+            own = [each for each in references if each.bucket in {self.bucket, *self._own_buckets}]
+            self._rewritten += own
+            self._rewritten_bytes += sum(each.size for each in own)
+            old = self._remove_old()
+        for bucket in {each.bucket for each in old}:
+            objects = [{"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in old if each.bucket == bucket]
+            for start in range(0, len(objects), _KEPT_OBJECTS):
+                batch = objects[start : start + _KEPT_OBJECTS]
+                self._s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+        if old:
+            # Imported late, as in `LocalAws`.
+            from workmail_local.aws.moto_server import forget_removed_objects
+
+            forget_removed_objects()
+
+    def _remove_old(self) -> list[S3Reference]:
+        """Remove the oldest references, when there are too many objects or bytes, and return them."""
+        if len(self._rewritten) < 2 * _KEPT_OBJECTS and self._rewritten_bytes <= 2 * _KEPT_BYTES:
+            return []
+        old = []
+        while len(self._rewritten) > _KEPT_OBJECTS or self._rewritten_bytes > _KEPT_BYTES:
+            old.append(self._rewritten.popleft())
+            self._rewritten_bytes -= old[-1].size
+        return old
+
+    def _store_dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:
+        """Send the event to the queue `FUNCTION-dead-letters` (AWS Lambda Developer Guide, "Dead-letter queues")."""
+        sqs = self.client("sqs")
+        try:
+            queue = sqs.create_queue(QueueName=f"{function}-dead-letters")["QueueUrl"]
+            attributes = {"ErrorCode": "200", "ErrorMessage": error[:1000] or "unknown"}
+            sqs.send_message(
+                QueueUrl=queue,
+                MessageBody=json.dumps(event),
+                MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+            )
+        finally:
+            sqs.close()
+
+
+def _find_own(configuration: Configuration, variable: str, valid: re.Pattern[str]) -> frozenset[str]:
+    """Return the buckets or tables that functions name in a variable of their own, as far as the names are valid."""
+    names = (function.environment.get(variable, "") for function in configuration.functions.values())
+    return frozenset(name for name in names if valid.fullmatch(name))
