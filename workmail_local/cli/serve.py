@@ -22,6 +22,7 @@ from workmail_local.containers.sam_template import BUILT, FOR_ALL, write_local_t
 from workmail_local.errors import InvalidSample
 from workmail_local.free_busy import sample_calendars
 from workmail_local.lifecycle import Lifecycle
+from workmail_local.running_server import RunningServer, remove_running, write_running
 from workmail_local.servers import HttpServer, free_port, raise_descriptor_limit
 from workmail_local.web.actions import Actions
 from workmail_local.web.app import create_app
@@ -106,6 +107,9 @@ class _Servers(Lifecycle):
         wm.smtp_port(FlowDirection.INBOUND, self._port(options.smtp_port, _INBOUND_PORT), options.host)
         wm.smtp_port(FlowDirection.OUTBOUND, self._port(options.submission_port, _OUTBOUND_PORT), options.host)
         page, elsewhere = self._start_web_page(wm, samples)
+        self._stack.callback(remove_running, options.folder, os.getpid())
+        inbound, outbound = (wm.smtp_address(direction) for direction in FlowDirection)
+        write_running(options.folder, RunningServer(os.getpid(), page, inbound, outbound, wm.environment))
         if options.export:
             self.lines = list(export_lines(wm.environment))
         else:

@@ -25,6 +25,7 @@ from workmail_local.cli.main import main
 from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.functions import ROOT
 from workmail_local.mail.history import Destination
+from workmail_local.running_server import FILE, find_running
 from workmail_local.servers import find_own_addresses
 from workmail_local.workmail import LocalWorkMail
 
@@ -158,6 +159,25 @@ def test_a_name_that_no_browser_sends_is_an_error_at_the_start(tmp_path: Path, n
     assert ended.returncode != 0
     assert f"--allow-host: {name!r} is not a name such as mail.example.com" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_server_is_found_in_its_folder_while_it_runs(tmp_path: Path):
+    folder, config = tmp_path / "mail", tmp_path / "workmail.toml"
+    config.write_text(NO_RULES)
+    with served(folder, config) as server:
+        found = find_running(folder)
+        assert found
+        assert found.page == server.page
+        assert (found.inbound, found.outbound) == (f"127.0.0.1:{server.inbound}", f"127.0.0.1:{server.outbound}")
+        assert requests.get(found.environment["AWS_ENDPOINT_URL_S3"], timeout=20).ok
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(60) == 0
+        assert not (folder / FILE).exists()
+    with served(folder, config) as server:
+        server.process.kill()
+        server.process.wait(60)
+        assert (folder / FILE).exists()
+        assert find_running(folder) is None
 
 
 @pytest.mark.slow
