@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from workmail_local.mail.documents import to_document
 from workmail_local.mail.history import State
 from workmail_local.web.content import load_content, load_trace
 from workmail_local.web.templating import Site
@@ -20,16 +21,6 @@ _NUMBER: Final = re.compile("0*[1-9][0-9]*", re.ASCII)
 _MAX_DIGITS: Final = 15
 _MAX_QUERY: Final = 200
 _MAX_LIMIT: Final = 500
-
-_JSON_NAMES: Final = {
-    "summary": "line",
-    "rule_runs": "passages",
-    "results": "fates",
-    "destination": "place",
-    "destinations": "places",
-    "has_problems": "trouble",
-}
-"""The JSON names of renamed attributes: programs rely on them."""
 
 
 def show_list(site: Site, request: Request, template: str = "messages.html") -> Response:
@@ -115,21 +106,12 @@ def list_as_json(site: Site, request: Request) -> Response:
     query = request.query_params
     before, limit = _read_range(request)
     summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, text=query.get("q", ""))
-    return _write_json({"count": site.history.count(), "messages": [_to_document(summary) for summary in summaries]})
+    return _write_json({"count": site.history.count(), "messages": [to_document(summary) for summary in summaries]})
 
 
 def show_trace_as_json(site: Site, request: Request) -> Response:
     """Return the trace of a message as JSON."""
-    return _write_json(_to_document(load_trace(site, request)))
-
-
-def _to_document(value: Any) -> Any:
-    """Return a value with objects in place of its named tuples."""
-    if not isinstance(value, tuple):
-        return value
-    values = [_to_document(each) for each in value]
-    names = getattr(value, "_fields", None)
-    return dict(zip((_JSON_NAMES.get(name, name) for name in names), values, strict=True)) if names else values
+    return _write_json(to_document(load_trace(site, request)))
 
 
 def _write_json(document: Any) -> Response:
