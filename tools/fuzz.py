@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing with atheris, which is in no requirements file because some machines have to compile it:
 
     pip install atheris
-    PYTHONPATH=layers/mailhooks:. python -m tools.fuzz TARGET -max_total_time=1800 CORPUS_DIR tests/corpus/mail
+    python -m tools.fuzz TARGET -max_total_time=1800 CORPUS_DIR tests/corpus/mail
 
 Targets: structure, attachments, contents, disclaimer, calendars, responses. A crash leaves its input in a file: add a test with it.
 """

@@ -79,7 +79,7 @@ def packages(layer: str) -> list[Package]:
 def _package(name: str, version: str) -> Package:
     installed = distribution(name)
     if installed.version != version:
-        raise SystemExit(f"{name} {version} is pinned and {installed.version} installed: make .venv/.ready")
+        raise SystemExit(f"{name} {version} is pinned and {installed.version} installed: make .venv/.ready-dev")
     files = sorted(PurePosixPath(file) for file in installed.files or () if _LICENCE_FILE.fullmatch(str(file)))
     return Package(name, version, _licence(name, installed), tuple(files))
 

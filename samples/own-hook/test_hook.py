@@ -1,4 +1,4 @@
-"""Runs the hook on a local WorkMail: `make .venv/.ready && .venv/bin/python -m pytest samples/own-hook`."""
+"""Runs the hook on a local WorkMail: `make .venv/.ready-dev && .venv/bin/python -m pytest samples/own-hook`."""
 
 from pathlib import Path
 

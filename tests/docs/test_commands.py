@@ -93,8 +93,8 @@ def is_run_by_ci(words: list[str]) -> bool:
 def command_to_run(words: list[str]) -> list[str]:
     """Return a command that a test can run (`workmail-hooks`, also in `make run` and `make serve`, or `printf`), or []."""
     if words[0] == "make":
-        found = re.search(rf"^{words[1]}:.*\n\t@\$\(PY\) (-m workmail_local .*)$", MAKEFILE, re.MULTILINE)
-        return [sys.executable, *found[1].split()] if found and len(words) == 2 else []
+        found = re.search(rf"^{words[1]}:.*\n\t@\$\(VENV\)/bin/workmail-hooks (.*)$", MAKEFILE, re.MULTILINE)
+        return [sys.executable, "-m", "workmail_local", *found[1].split()] if found and len(words) == 2 else []
     if words[0] == "sh":
         return words if words[2].startswith("printf ") else []
     return [sys.executable, "-m", "workmail_local", *words[1:]] if words[0] == "workmail-hooks" else []

@@ -78,7 +78,7 @@ def local_process(*arguments: str | Path, **environment: str) -> subprocess.Comp
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
     """A run over all samples, in a process of its own with a developer's settings that must not matter."""
     mail = tmp_path_factory.mktemp("run") / "mail"
-    return local_process("run", "--mail", mail, PYTHONPATH="", AWS_PROFILE="no-such-profile", ON_ERROR="nonsense"), mail
+    return local_process("run", "--mail", mail, AWS_PROFILE="no-such-profile", ON_ERROR="nonsense"), mail
 
 
 def delivered(mail: Path) -> dict[tuple[str, str], list[bytes]]:
