@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any, Final
 
 from mailhooks.contract import FlowDirection
@@ -26,6 +27,7 @@ from workmail_local.aws.services import LocalAws
 from workmail_local.aws_client import REGION
 from workmail_local.config.configuration import Configuration, load_configuration
 from workmail_local.config.directory import Group, User
+from workmail_local.config.smtp import Tls
 from workmail_local.errors import LocalError
 from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
 from workmail_local.mail.history import Destination, History, MessageTrace
@@ -87,6 +89,7 @@ class LocalWorkMail(LocalAws):
         self._mail_stack = ExitStack()
         self._mail_server: MailServer | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
+        self._tls: SSLContext | None = None
         self._applied: Configuration | None = None
         self._lock = threading.Lock()
         self._rewritten: deque[S3Reference] = deque()
@@ -111,6 +114,7 @@ class LocalWorkMail(LocalAws):
         self._mail_stack.close()
         self._mail_server = None
         self._smtp.clear()
+        self._tls = None
         self._applied = None
         self._own_buckets = frozenset()
         self._rewritten.clear()
@@ -209,11 +213,26 @@ class LocalWorkMail(LocalAws):
         direction = FlowDirection(direction.upper())
         if direction not in self._smtp:
             policy = RecipientPolicy(self.mail_server.workers, lambda: self.configuration)
-            server = SmtpServer(direction, policy, host=host, port=port)
+            server = SmtpServer(direction, policy, host=host, port=port, settings=self.configuration.smtp, tls=self._smtp_tls(host))
             server.start()
             self._mail_stack.callback(server.stop)
             self._smtp[direction] = server
         return self._smtp[direction].port
+
+    @property
+    def smtp_certificate(self) -> Path:
+        """The PEM file of the certificate that clients of the SMTP servers have to trust; it exists once a server is started."""
+        return self.mail_server.folder / "smtp-certificate.pem"
+
+    def _smtp_tls(self, host: str) -> SSLContext | None:
+        """Return the TLS context of the SMTP servers, one for both; None without TLS."""
+        settings = self.configuration.smtp
+        if self._tls is None and settings.tls is not Tls.OFF:
+            # Imported late: only SMTP needs it.
+            from workmail_local.smtp.certificate import create_context
+
+            self._tls = create_context(settings, host, self.smtp_certificate)
+        return self._tls
 
     def smtp_address(self, direction: FlowDirection | str) -> str:
         """Return the address of the SMTP server for one direction, as `host:port`; start the server at the first call."""

@@ -33,6 +33,9 @@ class MemoryAcceptor:
             return NOT_A_USER
         return NOT_YOUR_ADDRESS if user and user.lower() != address.lower() else None
 
+    def accepts_login(self, user: str, password: str) -> bool:
+        return user.lower() in USERS and password != "wrong"
+
     def refuse_recipient(self, direction: FlowDirection, address: str) -> str | None:
         local, _, domain = address.lower().rpartition("@")
         if not local:

@@ -17,6 +17,7 @@ from mailhooks.contract import FlowDirection
 from workmail_local.config.directory import Directory, read_directory
 from workmail_local.config.functions import ROOT, Function, project_function, read_functions
 from workmail_local.config.gateways import Gateway, read_gateways
+from workmail_local.config.smtp import Smtp, read_smtp
 from workmail_local.config.toml_reader import ConfigurationError, Source, Table
 from workmail_local.config.web import Web, read_web
 from workmail_local.mail.addresses import domain_of
@@ -53,6 +54,7 @@ class Configuration:
         history: number of messages to keep.
         web: how the web page is opened.
         gateways: the SMTP gateways, by name.
+        smtp: TLS and logins of the SMTP ports.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Configuration:
     history: int = _KEEP
     web: Web = field(default_factory=Web)
     gateways: Mapping[str, Gateway] = field(default_factory=lambda: MappingProxyType({}))
+    smtp: Smtp = field(default_factory=Smtp)
 
     def owns(self, address: str) -> bool:
         """Return whether the address is in a domain of the organization; it need not have a mailbox."""
@@ -95,7 +98,7 @@ def load_configuration(path_or_text: Path | str) -> Configuration:
 def _read(source: Source) -> Configuration:
     document = source.parse()
     document.reject_other_keys(
-        "organization", "users", "groups", "gateways", "rules", "functions", "availability", "storage", "history", "web"
+        "organization", "users", "groups", "gateways", "rules", "functions", "availability", "storage", "history", "web", "smtp"
     )
     organization = document.read_table("organization", "id", "domains")
     domains = _read_domains(organization)
@@ -120,6 +123,7 @@ def _read(source: Source) -> Configuration:
         document.read_table("history", "keep").read_integer("keep", _KEEP, 1, _MOST_KEPT),
         read_web(document.read_table("web", "allow-hosts", "path")),
         MappingProxyType(gateways),
+        read_smtp(document.read_table("smtp", "tls", "login", "certificate", "key")),
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from typing import Final
 
 from mailhooks.address_patterns import canonical
@@ -20,6 +21,8 @@ class User:
     aliases: tuple[str, ...] = ()
     name: str = ""
     """The display name; by default the address before its `@`."""
+    password: str = field(default="", repr=False)
+    """For SMTP; "" when any is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,14 @@ class Directory:
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
     _primary: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    _passwords: Mapping[str, str] = field(init=False, repr=False, compare=False)
     _members: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         primary = {canonical(each): canonical(user.address) for user in self.users for each in (user.address, *user.aliases)}
         members = {canonical(each): group.members for group in self.groups for each in (group.address, *group.aliases)}
         object.__setattr__(self, "_primary", primary)
+        object.__setattr__(self, "_passwords", {canonical(user.address): user.password for user in self.users})
         object.__setattr__(self, "_members", members)
 
     def mailboxes(self, address: str) -> tuple[str, ...]:
@@ -61,6 +66,12 @@ class Directory:
         found = (self._mailbox(each) for each in expand_group(address, self._members))
         return tuple(dict.fromkeys(mailbox for mailbox in found if mailbox))
 
+    def accepts_login(self, user: str, password: str) -> bool:
+        """Return whether an address and a password log in a user: any password does for a user who has none."""
+        mailbox = self._mailbox(canonical(user))
+        right = self._passwords.get(mailbox, "") if mailbox else ""
+        return mailbox is not None and (not right or compare_digest(right.encode(), password.encode()))
+
     def _mailbox(self, key: str) -> str | None:
         any_mailbox = not self.users and domain_of(key) in self.domains and not key.startswith("@")
         return self._primary.get(key, key if any_mailbox else None)
@@ -69,13 +80,18 @@ class Directory:
 def read_directory(users: Sequence[Table], groups: Sequence[Table], domains: tuple[str, ...]) -> Directory:
     """Read the tables [[users]] and [[groups]]. Raises ConfigurationError."""
     used: dict[str, str] = {}
-    found_users = tuple(User(*_read_addresses(table, "user", domains, used, "name"), table.read_text("name", "")) for table in users)
+    found_users = tuple(_read_user(table, domains, used) for table in users)
     found_groups = tuple(_read_group(table, domains, used) for table in groups)
     for table, group in zip(groups, found_groups, strict=True):
         for member in group.members:
             known = canonical(member) in used or (not users and domain_of(member) in domains)
             table.require(known, "members", found=repr(member), expected="the address of a user or a group")
     return Directory(domains, found_users, found_groups)
+
+
+def _read_user(table: Table, domains: tuple[str, ...], used: dict[str, str]) -> User:
+    address, aliases = _read_addresses(table, "user", domains, used, "name", "password")
+    return User(address, aliases, table.read_text("name", ""), table.read_text("password", ""))
 
 
 def _read_group(table: Table, domains: tuple[str, ...], used: dict[str, str]) -> Group:

@@ -47,8 +47,12 @@ class Acceptor(Protocol):
         Args:
             direction: of the port.
             address: "" for the null reverse-path.
-            user: the one who has logged in, or "". A login succeeds, with any password, if the user may send from his own address.
+            user: the one who has logged in, or "".
         """
+        ...
+
+    def accepts_login(self, user: str, password: str) -> bool:
+        """Return whether a user may log in with a password."""
         ...
 
     def refuse_recipient(self, direction: FlowDirection, address: str) -> str | None:

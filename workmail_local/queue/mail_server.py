@@ -44,6 +44,7 @@ class MailServer(Lifecycle):
         speed: float = 1.0,
     ) -> None:
         super().__init__()
+        self.folder = folder
         self._configuration = configuration
         self._environment = environment
         self._lambda_endpoint = lambda_endpoint

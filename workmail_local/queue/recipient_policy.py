@@ -34,6 +34,10 @@ class RecipientPolicy:
         own = self.configuration().mailboxes(user) if user else ()
         return NOT_YOUR_ADDRESS if user and not set(own) & set(mailboxes) else None
 
+    def accepts_login(self, user: str, password: str) -> bool:
+        """See `Directory.accepts_login`."""
+        return self.configuration().directory.accepts_login(user, password)
+
     def refuse_recipient(self, direction: FlowDirection, address: str) -> str | None:
         """Return why a recipient is rejected; None when it is accepted.
 

@@ -31,11 +31,13 @@ class Handler:
     Args:
         direction: of the port.
         acceptor: decides who may send to whom, and stores the mail.
+        login_required: whether a client has to log in before it sends mail.
     """
 
-    def __init__(self, direction: FlowDirection, acceptor: Acceptor) -> None:
+    def __init__(self, direction: FlowDirection, acceptor: Acceptor, *, login_required: bool = False) -> None:
         self._direction = direction
         self._acceptor = acceptor
+        self._login_required = login_required
         self._storing: set[asyncio.Task[str]] = set()
 
     async def handle_HELO(self, server: SMTP, session: Session, _envelope: Envelope, hostname: str) -> bytes:
@@ -43,14 +45,18 @@ class Handler:
         session.host_name = hostname
         return f"250 {server.hostname}".encode()
 
-    async def handle_EHLO(self, server: SMTP, session: Session, _envelope: Envelope, hostname: str, _lines: list[str]) -> list[bytes]:
-        """Answer EHLO (RFC 5321 section 4.1.1.1). The lines are bytes: see `EnhancedSmtp.push`."""
+    async def handle_EHLO(self, server: SMTP, session: Session, _envelope: Envelope, hostname: str, lines: list[str]) -> list[bytes]:
+        """Answer EHLO (RFC 5321 section 4.1.1.1). The lines are bytes: see `EnhancedSmtp.push`. aiosmtpd has others in `lines`."""
         session.host_name = hostname
-        *lines, last = server.hostname, *list_ehlo_keywords(self._direction)
+        offers_auth = self._direction is FlowDirection.OUTBOUND and any(line.startswith("250-AUTH ") for line in lines)
+        keywords = list_ehlo_keywords(offers_tls="250-STARTTLS" in lines, offers_auth=offers_auth)
+        *lines, last = server.hostname, *keywords
         return [*(f"250-{line}".encode() for line in lines), f"250 {last}".encode()]
 
     async def handle_MAIL(self, _server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:
         """Answer MAIL (RFC 5321 section 4.1.1.2)."""
+        if self._login_required and not session.authenticated:
+            return "530 5.7.0 Authentication required"
         sender = "" if address == _NULL_PATH else address
         if sender and not is_mailbox(sender):
             return "501 5.1.7 Syntax: MAIL FROM:<address>"
@@ -108,10 +114,10 @@ class Handler:
         return "501 5.1.3 Syntax: the address is too complex" if isinstance(error, RecursionError) else _refuse_for_now(error)
 
     def log_in(self, data: LoginPassword) -> AuthResult:
-        """Log in a user of the organization, with any password: see `Acceptor.refuse_sender`."""
-        user = data.login.decode("utf-8", "replace").strip()
-        known = user != "" and self._acceptor.refuse_sender(self._direction, user, user) is None
-        return AuthResult(success=known, handled=False, auth_data=user)
+        """Log in a user of the organization."""
+        user, password = (each.decode("utf-8", "replace") for each in (data.login, data.password))
+        accepted = self._acceptor.accepts_login(user.strip(), password)
+        return AuthResult(success=accepted, handled=False, auth_data=user.strip())
 
     async def wait_until_stored(self, timeout_s: float) -> None:
         """Wait for the messages that are being stored, at most `timeout_s` seconds."""

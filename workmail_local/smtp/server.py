@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import socket
+import ssl
 import threading
 from collections import defaultdict
 from typing import Any, Final
@@ -13,6 +14,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, sy
 
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
+from workmail_local.config.smtp import Smtp, Tls
 from workmail_local.mail.submission import Acceptor
 from workmail_local.servers import HOST, ShortageLog, listen
 from workmail_local.smtp.content_reader import ContentReader
@@ -42,15 +44,26 @@ _MAX_REPLY_OCTETS: Final = 512 - len("\r\n")
 """RFC 5321 section 4.5.3.1.5."""
 
 _PLAIN_REPLY: Final = re.compile(r"(?!220)(([245])\d\d) (?![245]\.\d{1,3}\.\d{1,3}(?: |$))")
-_ENHANCED: Final = {"500": "5.5.2", "501": "5.5.4", "502": "5.5.1", "503": "5.5.1", "504": "5.5.4", "552": "5.3.4", "555": "5.5.4"}
-"""RFC 3463 sections 3.4 and 3.6."""
+_ENHANCED: Final = {
+    "500": "5.5.2",
+    "501": "5.5.4",
+    "502": "5.5.1",
+    "503": "5.5.1",
+    "504": "5.5.4",
+    "530": "5.7.0",
+    "552": "5.3.4",
+    "555": "5.5.4",
+}
+"""RFC 3463 sections 3.4, 3.6 and 3.8."""
 
 
 class EnhancedSmtp(SMTP):
     """aiosmtpd's server side of one connection, for lines of any length and with an enhanced status code in each reply."""
 
     line_length_limit = MAX_MESSAGE_BYTES + len(".")
-    offers_auth = False
+    is_for_users = False
+    """Whether AUTH is possible."""
+    is_encrypted = False
     _closed: "asyncio.Future[None]"
     """The end of the connection, an attribute of `asyncio.StreamReaderProtocol`."""
 
@@ -62,12 +75,18 @@ class EnhancedSmtp(SMTP):
         self._logins = logins
         self._failed_logins = 0
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin a connection, or begin it again with TLS."""
+        self.is_encrypted = transport.get_extra_info("ssl_object") is not None
+        super().connection_made(transport)
+
     def eof_received(self) -> bool | None:
         """Answer the commands that have arrived: a client that sends no more may still read (RFC 9293 section 3.6.1).
 
         aiosmtpd would end the connection, and a client that sends all its commands at once would get no reply.
         """
-        return asyncio.StreamReaderProtocol.eof_received(self)
+        # TLS has no such state: what its layer receives ends with the connection.
+        return False if self.is_encrypted else asyncio.StreamReaderProtocol.eof_received(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         """End the connection. An error such as a broken pipe is the client's, and not worth a log line.
@@ -110,19 +129,27 @@ class EnhancedSmtp(SMTP):
     @syntax("MAIL FROM: <address>", extended=" [SP <mail-parameters>]")
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
         """Begin a message. Where AUTH is offered, the parameter AUTH is accepted and ignored, as RFC 4954 section 5 requires."""
-        if arg and self.offers_auth and self.session and self.session.extended_smtp:
+        if arg and self.is_for_users and self.session and self.session.extended_smtp:
             arg = _AUTH_PARAMETER.sub("", arg, count=1)
         await super().smtp_MAIL(arg)
 
-    async def smtp_STARTTLS(self, _arg: str) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
-        """Refuse TLS, which the server does not offer: a command that is not implemented (RFC 5321 section 4.2.4)."""
-        await self.push("502 5.5.1 STARTTLS is not offered")
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
+        """Begin TLS (RFC 3207 section 4), once."""
+        if self.tls_context is None:
+            await self.push("502 5.5.1 STARTTLS is not offered")
+        elif self.is_encrypted:
+            await self.push("503 5.5.1 TLS has begun already")
+        else:
+            await super().smtp_STARTTLS(arg)
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
         """Log in a user. The name of the mechanism may be in any case (RFC 4954 section 4).
 
         Each failure makes the next try slower; after some, the connection is closed.
         """
+        if not self.is_for_users:
+            await self.push("502 5.5.1 AUTH is not offered")
+            return
         await asyncio.sleep(self._logins.pause(self._address))
         # Asked after the pause, because several connections of an address may wait at the same time.
         if not self._logins.is_refused(self._address):
@@ -153,10 +180,12 @@ class SmtpServer:
     """One port, in a thread with an event loop of its own. `Acceptor` is called in that loop.
 
     Args:
-        direction: INBOUND for mail from the Internet, without AUTH. OUTBOUND for submission, with AUTH, which is not required.
+        direction: INBOUND for mail from the Internet, without AUTH. OUTBOUND for submission, with AUTH.
         acceptor: decides who may send to whom, and stores the mail.
-        host: the loopback interface by default: nothing here is encrypted, and any password is right.
+        host: the loopback interface by default.
         port: 0 for one that the system chooses.
+        settings: TLS and logins.
+        tls: the context of TLS; None to offer none.
         timeout_s: seconds without a valid command before the connection is closed. The content of a message counts as part of DATA.
 
     Attributes:
@@ -164,20 +193,30 @@ class SmtpServer:
     """
 
     def __init__(
-        self, direction: FlowDirection, acceptor: Acceptor, *, host: str = HOST, port: int = 0, timeout_s: float = TIMEOUT_S
+        self,
+        direction: FlowDirection,
+        acceptor: Acceptor,
+        *,
+        host: str = HOST,
+        port: int = 0,
+        settings: Smtp | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         # aiosmtpd logs every address at level INFO, and warns of its own old names.
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
         self.port = port
         self.host = host
         self._direction = direction
-        self._handler = Handler(direction, acceptor)
+        self._settings = settings or Smtp()
+        self._handler = Handler(direction, acceptor, login_required=self._settings.login_required and direction is FlowDirection.OUTBOUND)
+        self._tls = tls
         self._logins = LoginGuard()
         self._timeout_s = timeout_s
         self._stop_s = STOP_S
         self._runner = asyncio.Runner()
         self._stopping = asyncio.Event()
-        self._connections: WeakSet[SMTP] = WeakSet()
+        self._connections: WeakSet[EnhancedSmtp] = WeakSet()
         self._thread = threading.Thread(target=self._run, name=f"smtp-{direction.value.lower()}", daemon=True)
 
     def start(self) -> None:
@@ -211,16 +250,26 @@ class SmtpServer:
     async def _serve(self) -> None:
         """Serve until `stop`; then the runner cancels what is left, and aiosmtpd closes each connection."""
         self._loop.set_exception_handler(ShortageLog().handle)
-        server = await self._loop.create_server(self._create_connection, sock=self._socket)
+        context = self._tls if self._is_implicit else None
+        server = await self._loop.create_server(self._create_connection, sock=self._socket, ssl=context)
         await self._stopping.wait()
         server.close()
         await self._handler.wait_until_stored(self._stop_s)
         for connection in self._connections:
-            if isinstance(connection.transport, asyncio.WriteTransport):
+            if isinstance(connection.transport, asyncio.WriteTransport) and not connection.transport.is_closing():
                 connection.transport.write(_STOPPING)
+                if connection.is_encrypted:
+                    # Its end would wait for the client's, and the loop ends before.
+                    connection.transport.abort()
+
+    @property
+    def _is_implicit(self) -> bool:
+        """Whether a connection begins with TLS."""
+        return self._settings.tls is Tls.IMPLICIT and self._direction is FlowDirection.OUTBOUND
 
     def _create_connection(self) -> SMTP:
         outbound = self._direction is FlowDirection.OUTBOUND
+        requires_tls = outbound and self._settings.tls is Tls.REQUIRED
         smtp = EnhancedSmtp(
             self._handler,
             self._logins,
@@ -229,11 +278,13 @@ class SmtpServer:
             data_size_limit=MAX_MESSAGE_BYTES,
             enable_SMTPUTF8=True,
             timeout=self._timeout_s,
-            auth_require_tls=not outbound,
+            tls_context=None if self._is_implicit else self._tls,
+            require_starttls=requires_tls,
+            auth_require_tls=requires_tls,
             loop=self._loop,
         )
         self._connections.add(smtp)
-        smtp.offers_auth = outbound
+        smtp.is_for_users = outbound
         # aiosmtpd has one table for all connections, and adds to it at each EHLO.
         smtp.command_size_limits = defaultdict(lambda: smtp.command_size_limit, _LINE_OCTETS)
         return smtp

@@ -1,0 +1,55 @@
+"""The table `[smtp]` of `workmail.toml`: TLS and logins of the SMTP ports."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from workmail_local.config.toml_reader import Table
+
+
+class Tls(StrEnum):
+    """How the port for submission uses TLS. The port for inbound mail offers STARTTLS, unless this is `OFF`."""
+
+    OFFERED = "offered"
+    """STARTTLS is offered, and not required."""
+    REQUIRED = "required"
+    """No login and no mail before STARTTLS (RFC 3207 section 4)."""
+    IMPLICIT = "implicit"
+    """A connection begins with TLS, as at WorkMail's port 465 (RFC 8314 section 3.3)."""
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """The settings of the SMTP ports.
+
+    Attributes:
+        tls: see `Tls`.
+        login_required: whether a user has to log in before the port for submission accepts mail.
+        certificate, key: PEM files; None for a certificate made at the start.
+    """
+
+    tls: Tls = Tls.OFFERED
+    login_required: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def read_smtp(table: Table) -> Smtp:
+    """Read the table. Raises ConfigurationError when it is not valid."""
+    tls = table.read_word("tls", {each.value: each for each in Tls}, Tls.OFFERED.value)
+    required = table.read_word("login", {"optional": False, "required": True}, "optional")
+    certificate, key = (_read_file(table, name) for name in ("certificate", "key"))
+    table.require(
+        (certificate is None) == (key is None), "certificate" if key else "key", found="none", expected="both certificate and key, or none"
+    )
+    return Smtp(tls, required, certificate, key)
+
+
+def _read_file(table: Table, key: str) -> Path | None:
+    text = table.read_text(key, "")
+    if not text:
+        return None
+    file = table.folder / text
+    table.require(file.is_file(), key, found=repr(text), expected="the name of a file")
+    return file
