@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from workmail_local.mail.history import History
-from workmail_local.web import availability, content, event_stream, messages, rules, send
+from workmail_local.web import api, availability, content, event_stream, messages, rules, send
 from workmail_local.web.actions import Actions
 from workmail_local.web.guard import Guard
 from workmail_local.web.templating import FOLDER, Site
@@ -52,20 +52,16 @@ def create_app(history: History, actions: Actions, names: Sequence[str] = (), pr
         "/availability": availability.show_form,
         "/send": send.show_form,
         "/addresses": _show_addresses,
-        "/api/messages": messages.list_as_json,
-        "/api/messages/{number:count}": messages.show_trace_as_json,
-        "/api/messages/{number:count}/{side}.eml": content.download,
     }
-    # Calling the availability function changes nothing, but POST keeps another site's page from starting it.
     forms = {
         "/availability": availability.submit,
         "/send": send.submit,
-        "/api/availability": availability.answer_as_json,
     }
     return Starlette(
         routes=[
             *(Route(path, partial(handler, site)) for path, handler in handlers.items()),
             *(Route(path, partial(handler, site), methods=["POST"]) for path, handler in forms.items()),
+            *api.create_routes(site),
             Mount("/static", StaticFiles(directory=FOLDER / "static", packages=[("workmail_local.viewer", "static")])),
         ],
         middleware=[

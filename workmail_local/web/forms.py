@@ -1,14 +1,22 @@
-"""The fields of the forms."""
+"""The fields of the forms, and the values of a query."""
 
 import re
 from collections.abc import Iterable
 from typing import Final
 
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from mailhooks.contract import FlowDirection
 
+PAGE: Final = 50
+"""Messages of one page of the list."""
+
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
+_NUMBER: Final = re.compile("0*[1-9][0-9]*", re.ASCII)
+_MAX_DIGITS: Final = 15
+_MAX_LIMIT: Final = 500
 
 
 def read_texts(data: FormData, names: Iterable[str]) -> dict[str, str]:
@@ -28,3 +36,21 @@ def split_addresses(text: str) -> list[str]:
 def parse_direction(text: str) -> FlowDirection:
     """Return the direction; any text but "outbound" is inbound."""
     return FlowDirection.OUTBOUND if text.upper() == FlowDirection.OUTBOUND else FlowDirection.INBOUND
+
+
+def read_range(request: Request) -> tuple[int | None, int | None]:
+    """Return `before` and `limit` of the query; see `read_number`."""
+    limit = read_number(request, "limit")
+    return read_number(request, "before"), limit and min(limit, _MAX_LIMIT)
+
+
+def read_number(request: Request, name: str) -> int | None:
+    """Return a number of the query; None when it is missing or empty.
+
+    Raises:
+        HTTPException: 400, it is not a whole number from 1, or has more digits than any message's.
+    """
+    text = request.query_params.get(name, "")
+    if text and not (len(text) <= _MAX_DIGITS and _NUMBER.fullmatch(text)):
+        raise HTTPException(400, f"{name} must be a whole number from 1, of at most {_MAX_DIGITS} digits")
+    return int(text) if text else None

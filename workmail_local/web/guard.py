@@ -14,7 +14,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
@@ -86,16 +86,16 @@ class Guard:
         scope = {**scope, "root_path": self._prefix, "path": self._prefix + path}
         limit = MAX_UPLOAD if path in self._uploads else MAX_BODY
         if not self._is_known(headers.get("host", "")):
-            text = "Rejected: unknown host. Open the page by an IP address, or start serve with --allow-host NAME.\n"
-            await PlainTextResponse(text, 400)(scope, receive, send_guarded)
+            text = "Rejected: unknown host. Open the page by an IP address, or start serve with --allow-host NAME."
+            await _refuse(path, text, 400)(scope, receive, send_guarded)
         elif scope["method"] not in {"GET", "HEAD", "OPTIONS"} and not self._is_same_origin(headers):
-            await PlainTextResponse("Rejected: the request comes from another site.\n", 403)(scope, receive, send_guarded)
+            await _refuse(path, "Rejected: the request comes from another site.", 403)(scope, receive, send_guarded)
         elif int(headers.get("content-length", "0")) > limit:
             # Read the rest of the body: a browser that is still sending does not read the response.
             with suppress(HTTPException, ClientDisconnect):
                 async for _ in Request(scope, _limit_body(receive, _MAX_DISCARDED)).stream():
                     pass
-            await PlainTextResponse(f"{_explain_limit(limit)}\n", 413)(scope, receive, send_guarded)
+            await _refuse(path, _explain_limit(limit), 413)(scope, receive, send_guarded)
         else:
             await self._app(scope, _limit_body(receive, limit), send_guarded)
 
@@ -143,6 +143,11 @@ def _remove_prefix(path: str, prefix: str) -> str:
     if prefix and (path == prefix or path.startswith(f"{prefix}/")):
         return path[len(prefix) :] or "/"
     return path
+
+
+def _refuse(path: str, text: str, status: int) -> Response:
+    """Return the response that refuses a request: JSON for the API, text for a page."""
+    return JSONResponse({"error": text}, status) if path.startswith("/api/") else PlainTextResponse(f"{text}\n", status)
 
 
 def _explain_limit(limit: int) -> str:

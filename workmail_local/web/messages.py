@@ -1,33 +1,24 @@
-"""The list of messages and the trace of one message, as pages and as JSON."""
+"""The pages of the messages: the list, and the trace of one message."""
 
-import json
-import re
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from workmail_local.mail.documents import to_document
 from workmail_local.mail.history import State
 from workmail_local.web.content import load_content, load_trace
+from workmail_local.web.forms import PAGE, read_range
 from workmail_local.web.templating import Site
 
-PAGE: Final = 50
-"""Messages of one page of the list."""
-
-_NUMBER: Final = re.compile("0*[1-9][0-9]*", re.ASCII)
-_MAX_DIGITS: Final = 15
 _MAX_QUERY: Final = 200
-_MAX_LIMIT: Final = 500
 
 
 def show_list(site: Site, request: Request, template: str = "messages.html") -> Response:
     """Show the list of messages."""
     query = request.query_params.get("q", "").strip()[:_MAX_QUERY]
     # A page has a fixed length, but an odd limit is an error here, too.
-    before, _ = _read_range(request)
+    before, _ = read_range(request)
     # Read the version first: then a message that arrives while the messages are read has another one, and the page loads them again.
     version, count = site.history.version(), site.history.count()
     summaries = list(site.history.summaries(before=before, limit=PAGE + 1, text=query))
@@ -51,24 +42,6 @@ def show_list(site: Site, request: Request, template: str = "messages.html") -> 
 def show_rows(site: Site, request: Request) -> Response:
     """Show the part of the list that the script loads again."""
     return show_list(site, request, "list.html")
-
-
-def _read_range(request: Request) -> tuple[int | None, int | None]:
-    """Return `before` and `limit` of the query; see `_read_number`."""
-    limit = _read_number(request, "limit")
-    return _read_number(request, "before"), limit and min(limit, _MAX_LIMIT)
-
-
-def _read_number(request: Request, name: str) -> int | None:
-    """Return a number of the query; None when it is missing or empty.
-
-    Raises:
-        HTTPException: 400, it is not a whole number from 1, or has more digits than any message's.
-    """
-    text = request.query_params.get(name, "")
-    if text and not (len(text) <= _MAX_DIGITS and _NUMBER.fullmatch(text)):
-        raise HTTPException(400, f"{name} must be a whole number from 1, of at most {_MAX_DIGITS} digits")
-    return int(text) if text else None
 
 
 def _write_query(**parameters: str | int | None) -> str:
@@ -99,21 +72,3 @@ def _load_context(site: Site, request: Request) -> dict[str, Any]:
         "newer": number + 1 if number + 1 in nearest else None,
         "older": next((each for each in nearest if each < number), None),
     }
-
-
-def list_as_json(site: Site, request: Request) -> Response:
-    """Return the list of messages as JSON."""
-    query = request.query_params
-    before, limit = _read_range(request)
-    summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, text=query.get("q", ""))
-    return _write_json({"count": site.history.count(), "messages": [to_document(summary) for summary in summaries]})
-
-
-def show_trace_as_json(site: Site, request: Request) -> Response:
-    """Return the trace of a message as JSON."""
-    return _write_json(to_document(load_trace(site, request)))
-
-
-def _write_json(document: Any) -> Response:
-    """Write JSON in ASCII: a lone surrogate from a header has no UTF-8 form."""
-    return Response(json.dumps(document).encode("ascii"), media_type="application/json")

@@ -1,5 +1,6 @@
 """The rules page: all flow rules, and a form that shows which rule WorkMail runs for a message."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -17,13 +18,7 @@ def show_rules(site: Site, request: Request) -> Response:
     form = {name: query.get(name, "").strip() for name in ("direction", "author", "sender", "recipients")}
     direction, recipients = parse_direction(form["direction"]), split_addresses(form["recipients"])
     submitted = "recipients" in query
-    problems = []
-    if submitted and not form["author"]:
-        problems.append(("author", "From: give an address, such as clara@example.org."))
-    if submitted and not recipients:
-        problems.append(("recipients", "Recipients: give at least one address."))
-    if len(recipients) > _MAX_RECIPIENTS:
-        problems.append(("recipients", f"Recipients: give at most {_MAX_RECIPIENTS} addresses."))
+    problems = find_problems(form["author"], recipients) if submitted else []
     matches = site.actions.test_rule(direction, form["author"], form["sender"], recipients) if submitted and not problems else ()
     context = {
         "rules": site.actions.list_rules(),
@@ -34,3 +29,15 @@ def show_rules(site: Site, request: Request) -> Response:
         "user": site.actions.get_addresses().user,
     }
     return site.render(request, "rules.html", context, 422 if problems else 200)
+
+
+def find_problems(author: str, recipients: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the problems of the form, each with the name of its field."""
+    problems = []
+    if not author:
+        problems.append(("author", "From: give an address, such as clara@example.org."))
+    if not recipients:
+        problems.append(("recipients", "Recipients: give at least one address."))
+    if len(recipients) > _MAX_RECIPIENTS:
+        problems.append(("recipients", f"Recipients: give at most {_MAX_RECIPIENTS} addresses."))
+    return problems

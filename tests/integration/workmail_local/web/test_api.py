@@ -1,0 +1,160 @@
+"""The JSON API: its OpenAPI document is valid, complete and true. Each row of `REQUESTS` makes one documented response."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+from starlette.routing import Route
+
+from mailhooks.contract import ActionType
+from tests.integration.workmail_local.web.fakes import answered
+from tests.integration.workmail_local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
+from workmail_local.mail.history import Destination, RecipientResult, State
+from workmail_local.mail.verdict import Origin
+from workmail_local.web.api import create_routes
+from workmail_local.web.templating import Site as PageSite
+
+QUESTION = {
+    "requester": {"email": "ana@example.com", "userName": "ana", "organization": "m-" + "0" * 32},
+    "mailboxes": ["ana@example.com"],
+    "window": {"startDate": "2026-05-05T00:00:00.000Z", "endDate": "2026-05-06T00:00:00.000Z"},
+}
+
+REQUESTS: list[tuple[str, str, str, Any, int]] = [
+    # Method, documented path, path and query, JSON body, status.
+    ("GET", "/api/messages", "/api/messages?q=&limit=2", None, 200),
+    ("GET", "/api/messages", "/api/messages?before=x", None, 400),
+    *(("GET", "/api/messages/{number}", f"/api/messages/{number}", None, 200) for number in (1, 2, 3)),
+    ("GET", "/api/messages/{number}", "/api/messages/99", None, 404),
+    ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/after.eml", None, 200),
+    ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/other.eml", None, 404),
+    ("GET", "/api/rules", "/api/rules", None, 200),
+    ("POST", "/api/rules/test", "/api/rules/test", {"author": "shop@mail.example.net", "recipients": ["ana@example.com"]}, 200),
+    ("POST", "/api/rules/test", "/api/rules/test", {"author": "", "recipients": ["ana@example.com"]}, 400),
+    ("GET", "/api/addresses", "/api/addresses", None, 200),
+    ("POST", "/api/availability", "/api/availability", QUESTION, 200),
+    ("POST", "/api/availability", "/api/availability", {}, 400),
+    ("POST", "/api/availability", "/api/availability?fail", QUESTION, 502),
+    ("GET", "/api/openapi.json", "/api/openapi.json", None, 200),
+]
+
+
+@pytest.fixture
+def filled(site: Site) -> Site:
+    """A site with three messages: unchanged, changed, and one with a failed attempt that is tried again."""
+    bounced = RecipientResult("ben@example.com", ActionType.BOUNCE, Origin.FALLBACK, Destination.BOUNCED, "Please call us")
+    site.history.add(PLAIN, notes=("a note",), problems=("a problem",))
+    site.history.add(ALTERNATIVE, CHANGED, results=(bounced,))
+    run = site.history.rule_run(PLAIN, state=State.RETRYING, due=1.5, results=())
+    site.history.add_trace(
+        PLAIN,
+        (
+            run._replace(
+                attempts=(run.attempts[0]._replace(problem="no answer", response=""),),
+            ),
+        ),
+    )
+    return site
+
+
+@pytest.fixture
+def document(site: Site) -> dict[str, Any]:
+    found: dict[str, Any] = site.get("/api/openapi.json").json()
+    return found
+
+
+def list_responses(document: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method != "parameters":
+                yield from ((method.upper(), path, int(status)) for status in operation["responses"])
+
+
+def find_schema(document: dict[str, Any], method: str, path: str, status: int) -> tuple[str, dict[str, Any]]:
+    """The content type of a documented response, and its schema with references into the document."""
+    response = document["paths"][path][method.lower()]["responses"][str(status)]
+    if "$ref" in response:
+        response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    [(kind, content)] = response["content"].items()
+    return kind, content.get("schema", {})
+
+
+def check_schema(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    name = "urn:document"
+    registry: Registry[Any] = Registry().with_resource(name, Resource(document, DRAFT202012))
+    absolute = _resolve_from(name, schema)
+    Draft202012Validator(absolute, registry=registry).validate(value)
+
+
+def _resolve_from(name: str, schema: Any) -> Any:
+    """Let the references of a schema lead into the document."""
+    if isinstance(schema, list):
+        return [_resolve_from(name, each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: name + value if key == "$ref" else _resolve_from(name, value) for key, value in schema.items()}
+
+
+def send(site: Site, method: str, path: str, body: Any) -> requests.Response:
+    site.actions.answer = answered(None, 1.0, "log", "it failed") if path.endswith("?fail") else answered({"mailboxes": []}, 31.0)
+    return site.session.request(method, site.url + path, json=body, timeout=30)
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+    ids = [item[method]["operationId"] for item in document["paths"].values() for method in item if method != "parameters"]
+    assert len(ids) == len({*ids})
+
+
+def test_routes_and_document_are_the_same(site: Site, document: dict[str, Any]) -> None:
+    def list_methods(route: Route) -> set[str]:
+        return {*(route.methods or ())} - {"HEAD"}
+
+    routes = create_routes(PageSite(site.history, site.actions))
+    of_routes = {(method, re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)) for route in routes for method in list_methods(route)}
+    assert of_routes == {(method, path) for method, path, _ in list_responses(document)}
+
+
+@pytest.mark.parametrize("method, path, address, body, status", REQUESTS)
+def test_a_response_is_as_documented(
+    filled: Site, document: dict[str, Any], method: str, path: str, address: str, body: Any, status: int
+) -> None:
+    response = send(filled, method, address, body)
+    assert response.status_code == status
+    kind, schema = find_schema(document, method, path, status)
+    assert response.headers["content-type"].partition(";")[0] == kind
+    if kind == "application/json":
+        check_schema(document, schema, response.json())
+
+
+def test_every_documented_response_is_checked(document: dict[str, Any]) -> None:
+    assert {(method, path, status) for method, path, _, _, status in REQUESTS} == {*list_responses(document)}
+
+
+def test_every_documented_object_is_strict(document: dict[str, Any]) -> None:
+    """So that a field that is missing in the document, or in a response, fails a test above."""
+    for name, schema in document["components"]["schemas"].items():
+        if schema.get("type") == "object":
+            assert schema["additionalProperties"] is False, name
+            assert [*schema["properties"]] == schema["required"], name
+
+
+def test_other_sites_change_nothing_and_errors_are_json(filled: Site) -> None:
+    for headers in ({"origin": "https://example.net"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}):
+        answer = filled.session.post(f"{filled.url}/api/rules/test", json={}, headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()) == (403, {"error": "Rejected: the request comes from another site."})
+    large = filled.session.post(f"{filled.url}/api/rules/test", data=b" " * 2_000_000, timeout=30)
+    assert (large.status_code, [*large.json()]) == (413, ["error"])
+    for method, path, status in (("PUT", "/api/messages", 405), ("GET", "/api/none", 404)):
+        answer = send(filled, method, path, None)
+        assert (answer.status_code, [*answer.json()]) == (status, ["error"])
+
+
+def test_paths_start_at_the_prefix_of_a_proxy(site: Site, document: dict[str, Any]) -> None:
+    assert document["servers"] == [{"url": "/"}]

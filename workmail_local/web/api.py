@@ -1,0 +1,104 @@
+"""The routes of the JSON API, which can do all that the pages can. `openapi.yaml` documents each of them; a test compares the two."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cache, partial
+from typing import Any, Final
+
+import yaml
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from workmail_local.mail.documents import to_document
+from workmail_local.web import availability, content
+from workmail_local.web.content import load_trace
+from workmail_local.web.forms import PAGE, parse_direction, read_range
+from workmail_local.web.json_bodies import read_json, write_json
+from workmail_local.web.rules import find_problems
+from workmail_local.web.templating import FOLDER, Site
+
+Handler = Callable[[Site, Request], Any]
+
+
+def list_messages(site: Site, request: Request) -> Response:
+    """Return the messages that match the query, newest first."""
+    before, limit = read_range(request)
+    text = request.query_params.get("q", "")
+    summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, text=text)
+    return write_json({"count": site.history.count(), "messages": [to_document(summary) for summary in summaries]})
+
+
+def show_message(site: Site, request: Request) -> Response:
+    """Return the trace of a message."""
+    return write_json(to_document(load_trace(site, request)))
+
+
+def list_rules(site: Site, _request: Request) -> Response:
+    """Return the flow rules."""
+    return write_json({"rules": [asdict(rule) for rule in site.actions.list_rules()]})
+
+
+async def test_rules(site: Site, request: Request) -> Response:
+    """Return the rule that WorkMail runs for each recipient of a message, and why. Nothing is sent."""
+    document = await read_json(request)
+    texts = {name: document.get(name, "") for name in ("direction", "author", "sender")}
+    recipients = document.get("recipients", [])
+    if not (isinstance(recipients, list) and all(isinstance(each, str) for each in (*texts.values(), *recipients))):
+        raise HTTPException(400, "direction, author and sender must be texts, and recipients a list of texts")
+    direction = parse_direction(texts["direction"])
+    if problems := find_problems(texts["author"], recipients):
+        raise HTTPException(400, " ".join(text for _, text in problems))
+    matches = site.actions.test_rule(direction, texts["author"], texts["sender"], recipients)
+    return write_json(
+        {
+            "matches": [
+                {
+                    "recipient": match.recipient,
+                    "rule": match.rule and match.rule.name,
+                    "why": match.why,
+                    "results": [{"rule": result.rule.name, "matched": result.matched, "why": result.why} for result in match.results],
+                }
+                for match in matches
+            ]
+        }
+    )
+
+
+def show_addresses(site: Site, _request: Request) -> Response:
+    """Return the addresses of the servers."""
+    addresses = site.actions.get_addresses()
+    smtp = {"inbound": addresses.inbound, "outbound": addresses.outbound}
+    return write_json({"smtp": smtp, "domains": [*addresses.domains], "environment": dict(addresses.environment)})
+
+
+def show_openapi(site: Site, _request: Request) -> Response:
+    """Return the OpenAPI document of these routes."""
+    return write_json(load_openapi() | {"servers": [{"url": site.prefix or "/"}]})
+
+
+@cache
+def load_openapi() -> dict[str, Any]:
+    """Load the OpenAPI document, which lacks the address of the server."""
+    document: dict[str, Any] = yaml.safe_load((FOLDER / "openapi.yaml").read_bytes())
+    return document
+
+
+_ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
+    ("GET", "/messages"): list_messages,
+    ("GET", "/messages/{number:count}"): show_message,
+    ("GET", "/messages/{number:count}/{side}.eml"): content.download,
+    ("GET", "/rules"): list_rules,
+    ("POST", "/rules/test"): test_rules,
+    ("GET", "/addresses"): show_addresses,
+    # Calling the availability function changes nothing, but POST keeps another site's page from starting it.
+    ("POST", "/availability"): availability.answer_as_json,
+    ("GET", "/openapi.json"): show_openapi,
+}
+"""The handler of each method and path; the paths are below `/api`."""
+
+
+def create_routes(site: Site) -> list[Route]:
+    """Return the routes of the API."""
+    return [Route(f"/api{path}", partial(handler, site), methods=[method]) for (method, path), handler in _ROUTES.items()]

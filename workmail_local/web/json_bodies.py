@@ -1,0 +1,28 @@
+"""The bodies of the JSON API."""
+
+import json
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+def write_json(document: Any, status: int = 200) -> Response:
+    """Write JSON in ASCII: a lone surrogate from a header has no UTF-8 form."""
+    return Response(json.dumps(document).encode("ascii"), status, media_type="application/json")
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """Return the object in the body of a request.
+
+    Raises:
+        HTTPException: 400, the body is not a JSON object.
+    """
+    try:
+        document = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "the body is not JSON") from None
+    if not isinstance(document, dict):
+        raise HTTPException(400, "the body is not a JSON object")
+    return document
