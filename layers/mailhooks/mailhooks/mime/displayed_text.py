@@ -5,8 +5,9 @@ the one of `mailhooks.mime.displayed_charset`.
 """
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Final
 
 from mailhooks.mime import encoded_words
@@ -38,8 +39,24 @@ def find_text_parts(message: Message) -> Iterator[Part]:
         part = waiting.pop()
         if part.maintype == "multipart" and part.children:
             waiting.extend(reversed(part.children))
-        elif _is_text(message.raw, part) and part.header.disposition(message.raw) != "attachment":
+        elif _is_displayed(message.raw, part):
             yield part
+
+
+def find_preferred_text_parts(message: Message) -> Iterator[Part]:
+    """Yield the parts of `find_text_parts`; of the parts of a multipart/alternative only the last text (RFC 2046: programs prefer it)."""
+    return iter(_find_preferred(message.raw, message.structure.root))
+
+
+def _find_preferred(raw: bytes, part: Part) -> list[Part]:
+    if not (part.maintype == "multipart" and part.children):
+        return [part] if _is_displayed(raw, part) else []
+    found = (_find_preferred(raw, child) for child in (reversed(part.children) if part.subtype == "alternative" else part.children))
+    return next(filter(None, found), []) if part.subtype == "alternative" else list(chain.from_iterable(found))
+
+
+def _is_displayed(raw: bytes, part: Part) -> bool:
+    return _is_text(raw, part) and part.header.disposition(raw) != "attachment"
 
 
 def _is_text(raw: bytes, part: Part) -> bool:
@@ -53,19 +70,22 @@ def is_html(part: Part) -> bool:
     return part.maintype == "text" and part.subtype in _HTML
 
 
-def read_every_text(message: Message, limit: int) -> Iterator[tuple[str, bool]]:
+def read_every_text(
+    message: Message, limit: int, find_parts: Callable[[Message], Iterator[Part]] = find_text_parts
+) -> Iterator[tuple[str, bool]]:
     """Yield every text that some mail program displays, each once, and whether it is HTML. Linear time.
 
     These are the texts of each of `Message.readings`. If those cannot be enumerated, the whole body is a text too.
 
     Args:
         limit: at most these octets of each text are read, and fifty times as many of all.
+        find_parts: finds the parts of a message whose texts are read.
     """
     left = limit * _MOST_TEXTS
     seen: set[str] = set()
     readings = message.readings
     for reading in readings or (message,):
-        for part in find_text_parts(reading):
+        for part in find_parts(reading):
             for text in _read_variously(reading.raw, part, min(limit, left)):
                 if text not in seen:
                     seen.add(text)

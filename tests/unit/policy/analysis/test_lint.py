@@ -147,6 +147,12 @@ NEVER_APPLIES = [
     when(recipient_count={"over": 5, "under": 6}),
     when(size={"at_least": "2 MB", "at_most": "1 MB"}),
     when(recipient_count={"under": 0}),
+    when(external_recipients={"over": 5, "under": 6}),
+    when(visible_recipients={"at_least": 2, "at_most": 1}),
+    when(direction="inbound", external_recipients={"over": 0}),
+    when(audience="internal", external_recipients={"at_least": 1}),
+    when(audience=["external", "mixed"], external_recipients={"at_most": 0}),
+    {"when": {"own_text": "attached"}, "unless": {"own_text": ["Attached", "enclosed"]}},
     {"when": {"sender": "a.example"}, "unless": {"sender": ["a.example", "b.example"]}},
     {"when": INBOUND, "unless": INBOUND},
     when(all=[{"size": {"over": "10 MB"}}, {"size": {"under": "5 MB"}}]),
@@ -175,6 +181,9 @@ MAY_APPLY = [
     when(direction="outbound", recipient_scope="external", audience=["mixed", "external"]),
     when(recipient_count={"over": 5, "under": 7}),
     when(size={"at_most": 0}),
+    when(direction="inbound", external_recipients={"at_most": 0}),
+    when(direction="outbound", audience="mixed", external_recipients={"over": 10}, visible_recipients={"over": 10}),
+    {"when": {"own_text": ["attached", "enclosed"]}, "unless": {"own_text": "attached"}},
     {"when": {"sender": ["a.example", "b.example"]}, "unless": {"sender": "a.example"}},
     {"when": {"kind": "list"}, "unless": {"kind": "calendar"}},
     {"when": {"not": {"sender_scope": "internal"}}, "unless": {"sender_scope": "external"}},
@@ -270,7 +279,10 @@ def test_recipients_that_cannot_be_added_to_inbound_mail_are_found() -> None:
     assert "organization.domains" in note.text
 
 
-@pytest.mark.parametrize("condition", [{"sender_scope": "internal"}, {"not": {"recipient_scope": "internal"}}, {"audience": "mixed"}])
+@pytest.mark.parametrize(
+    "condition",
+    [{"sender_scope": "internal"}, {"not": {"recipient_scope": "internal"}}, {"audience": "mixed"}, {"external_recipients": {"over": 9}}],
+)
 def test_a_condition_that_fails_without_the_organizations_domains_is_noted(condition: dict[str, Any]) -> None:
     policy = load(json.dumps({"version": 1, "organization": {"domains": []}, "rules": [{"name": "r1", "when": condition, "do": "drop"}]}))
     notes = [finding for finding in lint(policy) if "fails without the organization's domains: set organization.domains" in finding.text]

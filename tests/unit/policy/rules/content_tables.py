@@ -25,6 +25,17 @@ TWO_BOUNDARIES: Final = mail(
     whole(multipart("mixed", part("a/b", "a.exe", PE), boundary=b"c").replace(b'boundary="c"', b"boundary=b; boundary=c"))
 )
 
+WROTE: Final = "On 2 Apr 2012, at 18:26, Bob <bob@example.com> wrote:"
+ALTERNATIVES: Final = mail(
+    whole(
+        multipart(
+            "alternative",
+            part("text/plain", "", f"Yes.\r\n\r\n{WROTE}\r\n> secret\r\nunmarked\r\n".encode(), "inline"),
+            part("text/html", "", b"<p>Yes.</p><blockquote type=cite>secret</blockquote>", "inline"),
+        )
+    )
+)
+
 
 def encoded(body: bytes) -> Mail:
     """Return a message with an archive or a program that programs decode differently."""
@@ -336,6 +347,54 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ("content", mail(whole(multipart("alternative", part("text/plain", "", b"content", "inline")))), USER),
         ("secret", EMPTY, NONE),
         ("A subject", mail(), NONE),
+    ],
+    "own_text": [
+        *texts(plain),
+        *texts(html),
+        *cards(plain),
+        ("secret", plain(f"Yes.\r\n\r\n{WROTE}\r\n> secret"), NONE),
+        ("yes", plain(f"Yes.\r\n\r\n{WROTE}\r\n> secret"), USER),
+        ("secret", plain(f"{WROTE}\r\n> Yes?\r\n\r\nThe secret"), USER),
+        ("secret", plain("Yes.\r\n-- \r\nsecret"), NONE),
+        ("secret", html("<p>Yes.</p><blockquote type=cite>secret</blockquote>"), NONE),
+        ("secret", html("<blockquote type=cite>Yes?</blockquote><p>the <b>sec</b>ret</p>"), USER),
+        ("secret", html("<p>secret</p>" + "<p>x</p>" * 30_000), USER),
+        ("two words", mail(HEAD + b"Content-Type: text/plain; format=flowed\r\n\r\nTwo \r\nwords\r\n"), USER),
+        ("unmarked", ALTERNATIVES, NONE),
+        ("secret", ALTERNATIVES, NONE),
+        ("yes", ALTERNATIVES, USER),
+        ({"words": "secret", "first_kb": 1}, plain("x " * 512 + "secret"), NONE),
+        ({"words": "secret", "first_kb": 2}, plain("x " * 512 + "secret"), USER),
+        ("content", mail(mixed(part("text/plain", "a.txt", b"content"))), NONE),
+        ("A subject", mail(), NONE),
+        ("secret", EMPTY, NONE),
+    ],
+    "visible_recipients": [
+        ({"at_least": 1, "at_most": 1}, mail(), USER),
+        ({"at_most": 0}, EMPTY, USER),
+        ({"over": 0}, EMPTY, NONE),
+        *[
+            ({"at_least": count, "at_most": count}, sample, USER)
+            for count, sample in [
+                (0, field("To", "")),
+                (0, field("To", "undisclosed-recipients:;")),
+                (0, field("To", "user")),
+                (0, field("Bcc", "a@example.net")),
+                (1, field("CC", "a@example.net")),
+                (1, field("To", "a@example.net, Ana <A@Example.NET>")),
+                (1, field("To", "a@xn--bcher-kva.example, a@bücher.example")),
+                (2, field("To", "Team: a@example.net, b@example.net;")),
+                (2, field("To", '"Silva, Ana (a@example.org)" <a@example.net>, b@example.net')),
+                (2, field("To", "=?utf-8?q?Silva=2C_Ana=2C_x=40example=2Eorg?= <a@example.net>,\r\n b@example.net")),
+                (2, field("To", "Ana <a@example.net>; Ben <b@example.net>")),
+                (3, field("To", "a@example.net", "b@example.net, c@example.net")),
+                (1, field("To", "Dr. ana@example.net")),
+                (1, field("To", "a . b@example.net")),
+                (1, mail(b"To: a@example.net\r\nFrom: b@example.net\r\nCc: a@example.net\r\n\r\nx")),
+                (2, mail(b"To: a@example.net\r\nCC: b@example.net\r\nX-To: c@example.net\r\n\r\nx")),
+                (600, field("To", ", ".join(f"u{n}@example.net" for n in range(600)))),
+            ]
+        ],
     ],
     "subject_or_body": [
         *either(texts(plain)),

@@ -1,6 +1,6 @@
 """Finds the end of the newest reply, where its quote begins, in plain text and in HTML."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -46,6 +46,13 @@ def find_text_quote(lines: Iterable[str]) -> int | None:
     >>> find_text_quote(["Fine!", "", "On 2 Apr 2012, at 18:26, Bob <bob@example.com> wrote:", "", "> Lunch?"])
     2
     """
+    displayed = read_text_lines(lines)
+    found = find_quote(displayed)
+    return None if found is None else displayed[found].at
+
+
+def read_text_lines(lines: Iterable[str]) -> list[Line]:
+    """Return the lines with words of a plain text, up to the bounds. `Line.at` is the index in `lines`, as for `find_text_quote`."""
     displayed: list[Line] = []
     gap = True
     work = 0
@@ -62,8 +69,7 @@ def find_text_quote(lines: Iterable[str]) -> int | None:
             break
     if any(OTHER_MARK.match(line.text) for line in displayed) and not any(line.level for line in displayed):
         mark_other_quotes(displayed)
-    found = find_quote(displayed)
-    return None if found is None else displayed[found].at
+    return displayed
 
 
 def find_html_quote(html: str, decode: Callable[[str], str]) -> int | None:
@@ -83,27 +89,34 @@ def find_quote(lines: Sequence[Line]) -> int | None:
     A quote with a reply below does not count: the search continues after it. But if a reply is above it, and an unmarked message of another
     time is at the end, then the lines between them are of older messages.
     """
-    search = _Search(lines)
-    position = 0
     top: tuple[int, int] | None = None
-    while (found := search.find_next_quote(position, bare_counts=position == 0)) is not None:
-        start, body = found
-        reply = search.find_reply_below(body)
+    for start, body, reply in QuoteSearch(lines).iterate_quotes():
         if reply is None:
             return top[0] if top and body == len(lines) and are_different_mails(lines, top, start) else start
         if top is None and start < body and is_reply(lines[:start]):
-            top = found
-        position = reply
+            top = start, body
     return None
 
 
-class _Search:
+class QuoteSearch:
+    """Searches the quotes of one message and the replies below them, from its top to its end."""
+
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
         self._labels = [find_label(line) for line in lines]
         self._budget = Budget()
 
-    def find_next_quote(self, position: int, *, bare_counts: bool) -> tuple[int, int] | None:
+    def iterate_quotes(self, *, each_block: bool = False) -> Iterator[tuple[int, int, int | None]]:
+        """Yield the quotes, as `_find_next_quote`, each with the first line of the sender's own text below it; None for the last quote.
+
+        Quoted lines without attribution are a quote at the beginning; if `each_block`, everywhere.
+        """
+        position: int | None = 0
+        while position is not None and (found := self._find_next_quote(position, bare_counts=each_block or position == 0)):
+            position = self._find_reply_below(found[1])
+            yield *found, position
+
+    def _find_next_quote(self, position: int, *, bare_counts: bool) -> tuple[int, int] | None:
         """Return the first line of the next quote, with its attribution, and the first quoted line.
 
         The first quoted line is the end of the message if the quote extends to the end. Quoted lines without attribution are a quote if
@@ -132,7 +145,7 @@ class _Search:
                 return found, at + 1 if above_quote else len(lines)
         return None
 
-    def find_reply_below(self, position: int) -> int | None:
+    def _find_reply_below(self, position: int) -> int | None:
         """Return the first line of the sender's own text below quoted lines; None if there is none."""
         lines = self._lines
         while position < len(lines):

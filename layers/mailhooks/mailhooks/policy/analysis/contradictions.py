@@ -15,7 +15,7 @@ _PAIRS = (
     ("recipient_scope", ("internal",), "audience", ("external",), "no recipient is internal where all are external"),
 )
 _ONE_VALUE = frozenset({"direction", "sender_scope", "recipient_scope", "on_behalf", "audience", "importance"})
-_NUMBERS = ("recipient_count", "attachment_count", "size")
+_NUMBERS = ("recipient_count", "external_recipients", "visible_recipients", "attachment_count", "size")
 _SCOPES = (("mail_from", "sender_scope"), ("recipient", "recipient_scope"))
 
 
@@ -51,8 +51,19 @@ def _numbers(conditions: RuleConditions) -> Iterator[str]:
         most = min((high for _, high in ranges if high is not None), default=None)
         if most is not None and least > most:
             yield f"{name} allows no number"
+        elif name == "external_recipients":
+            yield from _external_recipients(conditions, least, most)
         elif name == "attachment_count" and most == 0 and conditions.find_required("attachment"):
             yield "a condition on an attachment is required, and attachment_count allows none"
+
+
+def _external_recipients(conditions: RuleConditions, least: int, most: int | None) -> Iterator[str]:
+    if least and conditions.allows_only("direction", "inbound"):
+        yield "external_recipients of inbound mail, which has recipients in the organization only"
+    if least and conditions.allows_only("audience", "internal"):
+        yield "external_recipients with audience internal"
+    if most == 0 and conditions.allows_only("audience", "external", "mixed"):
+        yield "external_recipients allows none, with audience external or mixed"
 
 
 def _addresses(conditions: RuleConditions, domains: Collection[str]) -> Iterator[str]:

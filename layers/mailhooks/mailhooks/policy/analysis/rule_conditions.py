@@ -19,7 +19,7 @@ BINARY: Final[dict[str, tuple[Any, Any]]] = {
 
 _TEXTS: Final = frozenset(
     "sender mail_from on_behalf_sender header_from header_to reply_to recipient any_recipient all_recipients sender_in_group "
-    "recipient_in_group subject body subject_or_body".split()
+    "recipient_in_group subject body own_text subject_or_body".split()
 )
 """Conditions whose alternatives are addresses or words."""
 
@@ -111,7 +111,7 @@ class RuleConditions:
 _VARYING: Final = frozenset({"time", "rate", "first_contact", "sender_in_group", "recipient_in_group"})
 """Conditions with a result that a retry may not repeat."""
 
-ON_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
+ON_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience", "external_recipients"})
 """Conditions that need the organization's domains. If these come from the directory, a retry may not repeat the result."""
 
 

@@ -1,5 +1,6 @@
 """Facts of one message, each computed at its first use."""
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +11,7 @@ from mailhooks.address_patterns import ascii_domain, canonical, remove_tag
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured
-from mailhooks.policy.facts.recipients import Recipients, RecipientSet
+from mailhooks.policy.facts.recipients import UNLISTED, Recipients, RecipientSet
 from mailhooks.policy.facts.searched_text import SearchedText
 from mailhooks.policy.facts.services import Directory, Person, Services
 
@@ -67,6 +68,7 @@ class Facts:
     _message: "Message | Exception | None" = None
     _header_addresses: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     _body_texts: dict[int, SearchedText] = field(default_factory=dict)
+    _own_texts: dict[int, SearchedText] = field(default_factory=dict)
 
     @cached_property
     def recipients(self) -> Recipients:
@@ -118,6 +120,26 @@ class Facts:
     def internal_recipients(self) -> RecipientSet:
         """The recipients in the organization. Recipients that a truncated event omits are internal in inbound mail, else external."""
         return self.recipients.select(lambda address: self.is_internal(address) or (self.inbound and not address), self.recipients.all)
+
+    @property
+    def recipient_count(self) -> float:
+        """The number of recipients; infinite if a truncated event omits some."""
+        return math.inf if self.event.truncated else len(self.event.recipients)
+
+    @property
+    def external_count(self) -> float:
+        """The number of recipients outside of the organization; infinite if a truncated event omits some. Raises as `domains`."""
+        external = self.recipients.all - self.internal_recipients
+        addresses = frozenset(map(canonical, self.recipients.list_addresses(external)))
+        return math.inf if UNLISTED in addresses else len(addresses)
+
+    @cached_property
+    def visible_count(self) -> int:
+        """The number of addresses in To and Cc, each once and in one reading."""
+        from mailhooks.mime.addresses import find_envelope_addresses
+
+        found = find_envelope_addresses(self.message, "to", "cc", max_characters=_MAX_FIELD)
+        return len(set(map(canonical, found[:_MAX_ADDRESSES])))
 
     @property
     def message(self) -> "Message":
@@ -180,6 +202,14 @@ class Facts:
 
             self._body_texts[limit] = SearchedText(read_visible_text(self.message, limit))
         return self._body_texts[limit]
+
+    def own_text(self, limit: int) -> SearchedText:
+        """Return the newest reply in the displayed text, without quotes and signature. `limit` as for `body_text`."""
+        if limit not in self._own_texts:
+            from mailhooks.policy.facts.visible_text import read_own_texts
+
+            self._own_texts[limit] = SearchedText(read_own_texts(self.message, limit))
+        return self._own_texts[limit]
 
     @cached_property
     def attachments(self) -> "tuple[AttachmentFacts, ...]":

@@ -3,6 +3,7 @@
 Late imports in the builders: loading a policy imports only the modules of the conditions that it has, for a short cold start.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
@@ -137,10 +138,13 @@ def _recipient_in_group(name: str, value: Any, context: BuildContext) -> Conditi
     return RecipientTest(name, Cost.DIRECTORY, select)
 
 
-def _number(cost: Cost, count: Callable[[Facts], int]) -> ConditionBuilder:
+def _number(cost: Cost, count: Callable[[Facts], float]) -> ConditionBuilder:
+    def observed(facts: Facts) -> object:
+        return "not known: recipients are not listed" if (number := count(facts)) == math.inf else number
+
     def build(name: str, value: Any, _: BuildContext) -> Condition:
         within = bounds_test(value)
-        return MessageTest(name, cost, lambda facts: within(count(facts)), count)
+        return MessageTest(name, cost, lambda facts: within(count(facts)), observed)
 
     return build
 
@@ -221,7 +225,9 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "recipient": _recipient,
     "any_recipient": _any_recipient,
     "all_recipients": lambda name, value, context: all_recipients_test(name, context.addresses(value)),
-    "recipient_count": _number(Cost.EVENT, lambda facts: len(facts.event.recipients)),
+    "recipient_count": _number(Cost.EVENT, lambda facts: facts.recipient_count),
+    "external_recipients": _number(Cost.EVENT, lambda facts: facts.external_count),
+    "visible_recipients": _number(Cost.CONTENT, lambda facts: facts.visible_count),
     "sender_scope": _one_of(Cost.EVENT, lambda facts: (facts.sender_scope,)),
     "recipient_scope": _recipient_scope,
     "audience": _one_of(Cost.EVENT, _audience),
@@ -229,6 +235,7 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "recipient_in_group": _recipient_in_group,
     "subject": _on_content,
     "body": _on_content,
+    "own_text": _on_content,
     "subject_or_body": _on_content,
     "header": _on_content,
     "attachment": _on_content,

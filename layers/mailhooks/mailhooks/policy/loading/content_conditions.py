@@ -120,27 +120,32 @@ def _part(text: str) -> str:
     return text
 
 
-def _text_condition(*, in_subject: bool, in_body: bool) -> ConditionBuilder:
-    """Return a builder of a condition on the subject of the event, the displayed text, or both.
+_ReadText = Callable[[Facts, int], SearchedText]
+"""Reads a text of a message; at most so many octets of each text part."""
 
-    The subject of the event does not have the tag of an earlier attempt.
-    """
+
+def _read_subject(facts: Facts, _limit: int) -> SearchedText:
+    # The subject of the event does not have the tag of an earlier attempt.
+    return facts.subject
+
+
+def _text_condition(cost: Cost, *readers: _ReadText) -> ConditionBuilder:
+    """Return a builder of a condition on one or more texts of a message. One of them has to match."""
 
     def build(name: str, value: Any, context: BuildContext) -> Condition:
         search = TextSearch.of(value, context)
 
         def test(facts: Facts) -> bool:
-            found = in_subject and search.matches(facts.subject)
-            return found or (in_body and search.matches(facts.body_text(search.limit), facts.deadline))
+            return any(search.matches(read(facts, search.limit), facts.deadline) for read in readers)
 
         def observed(facts: Facts) -> str:
+            texts = [read(facts, search.limit) for read in readers]
             if search.identifiers:
-                texts = [facts.subject] * in_subject + [facts.body_text(search.limit)] * in_body
                 found = dict.fromkeys(chain.from_iterable(map(search.find_identifiers, texts)))
                 return f"{', '.join(found) or 'no identifier'} in {sum(len(text.composed) for text in texts):,} characters of text"
-            return facts.event.subject if in_subject else f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024).composed):,} characters of text"
+            return facts.event.subject if _read_subject in readers else f"{len(texts[0].composed):,} characters of text"
 
-        return MessageTest(name, Cost.BODY if in_body else Cost.EVENT, test, observed)
+        return MessageTest(name, cost, test, observed)
 
     return build
 
@@ -300,9 +305,10 @@ def _glob(pattern: str) -> re.Pattern[str]:
 
 
 CONTENT_BUILDERS: Final[dict[str, ConditionBuilder]] = {
-    "subject": _text_condition(in_subject=True, in_body=False),
-    "body": _text_condition(in_subject=False, in_body=True),
-    "subject_or_body": _text_condition(in_subject=True, in_body=True),
+    "subject": _text_condition(Cost.EVENT, _read_subject),
+    "body": _text_condition(Cost.BODY, Facts.body_text),
+    "own_text": _text_condition(Cost.BODY, Facts.own_text),
+    "subject_or_body": _text_condition(Cost.BODY, _read_subject, Facts.body_text),
     "header": _header,
     "attachment": _attachment,
     "link": _link,

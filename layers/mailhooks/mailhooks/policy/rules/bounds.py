@@ -32,7 +32,7 @@ def parse_bounds(value: Mapping[str, Any]) -> tuple[int, int | None]:
     return least, most
 
 
-def bounds_test(value: Mapping[str, Any]) -> Callable[[int], bool]:
+def bounds_test(value: Mapping[str, Any]) -> Callable[[float], bool]:
     """Return a function that tests whether a number is within bounds."""
     least, most = parse_bounds(value)
     return lambda number: number >= least and (most is None or number <= most)
