@@ -8,7 +8,16 @@ from workmail_local.config.functions import ROOT
 
 SOURCES = [
     *(path for folder in ("workmail_local", "layers/mailhooks", "functions", "samples") for path in sorted((ROOT / folder).rglob("*.py"))),
-    *(ROOT / name for name in ("template.yaml", "organization/template.yaml", "samples/own-hook/template.yaml", "samconfig.toml")),
+    *(
+        ROOT / name
+        for name in (
+            "template.yaml",
+            "organization/template.yaml",
+            "samples/own-hook/template.yaml",
+            "samples/node-hook/template.yaml",
+            "samconfig.toml",
+        )
+    ),
 ]
 REFERENCES = sorted({found for path in SOURCES for found in re.findall(r"\bdocs/[\w/-]+\.md(?:#[\w-]+)?", path.read_text("utf-8"))})
 

@@ -35,6 +35,30 @@ class TestOwnHook:
         assert own_hook().rights("Hook") == set()
 
 
+class TestNodeHook:
+    @pytest.fixture
+    def stack(self) -> Stack:
+        return Stack(read_template(ROOT / "samples/node-hook/template.yaml"), name="node-hook")
+
+    def test_is_run_by_its_alias_for_this_organization(self, stack: Stack) -> None:
+        [permission] = stack.of_type("AWS::Lambda::Permission").values()
+
+        assert stack.outputs == {"HookArn": "node-hook-MarkFunctionAliaslive"} == {"HookArn": permission["FunctionName"]}
+        assert permission["SourceArn"] == Stack(Functions="bounce").resources["BouncePermission"]["Properties"]["SourceArn"]
+
+    def test_may_read_and_replace_messages_and_nothing_else(self, stack: Stack) -> None:
+        actions = {action for action, *_ in stack.rights("MarkFunction")}
+
+        assert actions == {"workmailmessageflow:GetRawMessageContent", "workmailmessageflow:PutRawMessageContent", "s3:PutObject"}
+
+    def test_keeps_changed_messages_as_the_stack_of_this_project_does(self, stack: Stack) -> None:
+        [bucket], [main] = (each.of_type("AWS::S3::Bucket").values() for each in (stack, Stack(Functions="rewrite")))
+
+        assert bucket["LifecycleConfiguration"] == main["LifecycleConfiguration"]
+        assert bucket["PublicAccessBlockConfiguration"] == main["PublicAccessBlockConfiguration"]
+        assert bucket["VersioningConfiguration"] == main["VersioningConfiguration"]
+
+
 class TestEncryptionKey:
     @pytest.fixture
     def statements(self) -> dict[str, Any]:

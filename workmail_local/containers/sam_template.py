@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import yaml
 
-from workmail_local.config.functions import ROOT, Settings, read_settings
+from workmail_local.config.functions import Settings, read_settings
 from workmail_local.errors import InvalidSettings, LocalError
 
-BUILT: Final = ROOT / ".aws-sam" / "build" / "template.yaml"
-"""The template of this project that `sam build` writes."""
+BUILT: Final = Path(".aws-sam", "build", "template.yaml")
+"""The template that `sam build` writes in the current folder: of this project, or of another."""
 
 LOCAL_TEMPLATE: Final = "template.local.yaml"
 """The name of the copy, in the folder of the built template, because its paths are relative."""
