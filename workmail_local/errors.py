@@ -59,3 +59,11 @@ class InvalidPolicy(LocalError):
 
 class SpoolError(LocalError):
     """The spool cannot be opened or written. Messages that were accepted before are still in it."""
+
+
+class UnknownMessage(LocalError):
+    """No stored message has this number."""
+
+
+class NotNow(LocalError):
+    """The state of a message, or the configuration, does not allow an action."""

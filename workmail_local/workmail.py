@@ -28,9 +28,10 @@ from workmail_local.aws_client import REGION
 from workmail_local.config.configuration import Configuration, load_configuration
 from workmail_local.config.directory import Group, User
 from workmail_local.config.smtp import Tls
-from workmail_local.errors import LocalError
+from workmail_local.errors import LocalError, UnknownMessage
 from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
 from workmail_local.mail.history import Destination, History, MessageTrace
+from workmail_local.mail.release import Release
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.mail_server import MailServer
 from workmail_local.queue.recipient_policy import RecipientPolicy
@@ -151,6 +152,58 @@ class LocalWorkMail(LocalAws):
         sender = envelope.author if mail_from is None else mail_from
         return self.wait_for(self.accept(Submission(envelope.direction, sender, envelope.recipients, raw)), wait_s)
 
+    def send_again(self, number: int, *, mail_from: str | None = None, to: Sequence[str] = (), wait_s: float = 60.0) -> MessageTrace:
+        """Send a stored message, as it was accepted, as a new message, and wait until it is done.
+
+        Args:
+            mail_from, to: the envelope; by default that of the stored message. Its direction stays.
+
+        Returns:
+            The new message's trace.
+
+        Raises:
+            UnknownMessage: no message has this number.
+            SettleTimeout: see `send`.
+        """
+        return self.wait_for(self.accept(self.load_submission(number, mail_from=mail_from, to=to)), wait_s)
+
+    def load_submission(self, number: int, *, mail_from: str | None = None, to: Sequence[str] = ()) -> Submission:
+        """Return a stored message as it was accepted, perhaps with another envelope. Raises UnknownMessage."""
+        trace, raw = self.history.trace(number), self.history.original(number)
+        if trace is None or raw is None:
+            raise UnknownMessage(f"there is no message {number}")
+        summary = trace.summary
+        sender = summary.mail_from if mail_from is None else mail_from
+        return Submission(summary.direction, sender, tuple(to) or summary.recipients, raw)
+
+    def retry_now(self, number: int) -> int:
+        """Start the next attempt of each job of a message that waits for one; return how many jobs waited.
+
+        Their pauses count for the rule's timeout as if they had passed. A job that runs already is not affected.
+
+        Raises:
+            UnknownMessage: no message has this number.
+        """
+        if self.history.trace(number) is None:
+            raise UnknownMessage(f"there is no message {number}")
+        return self.mail_server.workers.retry_now(number)
+
+    def release(self, number: int, *, to: Sequence[str], run_number: int = 1, again: bool = False) -> Release:
+        """Send a message, as it is after the rules, to a real SMTP server: that of [release] in the configuration.
+
+        Args:
+            to: the recipients; each must match `allowed-recipients`.
+            run_number: the rule run whose content is sent, 1 for the first.
+            again: send it although it was released before.
+
+        Raises:
+            UnknownMessage, NotNow, AlreadyReleased, InvalidField, ReleaseFailed: see `Releases.release`.
+        """
+        releases = self.mail_server.releases
+        trace = self.history.trace(number)
+        known = len(releases.list(trace)) if again and trace else 0
+        return releases.release(number, to, run_number=run_number, known=known)
+
     def accept(self, submission: Submission, *, event: Mapping[str, Any] | None = None) -> int:
         """Accept a message as the SMTP server does, and return its number. It is processed in the background.
 
@@ -261,6 +314,7 @@ class LocalWorkMail(LocalAws):
                     dead_letter=self._store_dead_letter,
                     lambda_endpoint=self._lambda_endpoint,
                     speed=self._speed,
+                    report=self._listener or (lambda _: None),
                 )
             )
         return self._mail_server

@@ -54,7 +54,7 @@ class Scripted:
 class Queue:
     """A spool, its workers and a scripted function."""
 
-    def __init__(self, folder: Path, configuration: Configuration, function: Scripted) -> None:
+    def __init__(self, folder: Path, configuration: Configuration, function: Scripted, speed: float = 100_000.0) -> None:
         self.folder = folder
         self.configuration = configuration
         self.function = function
@@ -69,7 +69,7 @@ class Queue:
             configuration=lambda: self.configuration,
             find_function=self.find_function,
             dead_letter=lambda *letter: self.dead_letters.append(letter),
-            speed=100_000.0,
+            speed=speed,
         )
         self.workers = Workers(self.spool, processor, lambda: self.configuration)
 

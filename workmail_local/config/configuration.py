@@ -17,9 +17,11 @@ from mailhooks.contract import FlowDirection
 from workmail_local.config.directory import Directory, read_directory
 from workmail_local.config.functions import ROOT, Function, project_function, read_functions
 from workmail_local.config.gateways import Gateway, read_gateways
+from workmail_local.config.release import ReleaseServer, read_release
 from workmail_local.config.smtp import Smtp, read_smtp
 from workmail_local.config.toml_reader import ConfigurationError, Source, Table
 from workmail_local.config.web import Web, read_web
+from workmail_local.config.webhook import Webhook, read_webhook
 from workmail_local.mail.addresses import domain_of
 from workmail_local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_rules, list_fallbacks
 
@@ -55,6 +57,8 @@ class Configuration:
         web: how the web page is opened.
         gateways: the SMTP gateways, by name.
         smtp: TLS and logins of the SMTP ports.
+        release: the SMTP server for messages that are released on request; None for none.
+        webhook: the URL that is called for each message; None for none.
     """
 
     name: str
@@ -69,6 +73,8 @@ class Configuration:
     web: Web = field(default_factory=Web)
     gateways: Mapping[str, Gateway] = field(default_factory=lambda: MappingProxyType({}))
     smtp: Smtp = field(default_factory=Smtp)
+    release: ReleaseServer | None = None
+    webhook: Webhook | None = None
 
     def owns(self, address: str) -> bool:
         """Return whether the address is in a domain of the organization; it need not have a mailbox."""
@@ -98,7 +104,8 @@ def load_configuration(path_or_text: Path | str) -> Configuration:
 def _read(source: Source) -> Configuration:
     document = source.parse()
     document.reject_other_keys(
-        "organization", "users", "groups", "gateways", "rules", "functions", "availability", "storage", "history", "web", "smtp"
+        *("organization", "users", "groups", "gateways", "rules", "functions", "availability", "storage", "history", "web"),
+        *("smtp", "release", "webhook"),
     )
     organization = document.read_table("organization", "id", "domains")
     domains = _read_domains(organization)
@@ -124,6 +131,8 @@ def _read(source: Source) -> Configuration:
         read_web(document.read_table("web", "allow-hosts", "path")),
         MappingProxyType(gateways),
         read_smtp(document.read_table("smtp", "tls", "login", "certificate", "key")),
+        release=read_release(document.read_table("release")) if "release" in document else None,
+        webhook=read_webhook(document.read_table("webhook")) if "webhook" in document else None,
     )
 
 

@@ -11,6 +11,9 @@ from workmail_local.config.functions import Function
 from workmail_local.errors import UnknownFunction
 from workmail_local.lifecycle import Lifecycle
 from workmail_local.queue.job_processor import JobProcessor
+from workmail_local.queue.release import Releases
+from workmail_local.queue.release_log import ReleaseLog
+from workmail_local.queue.webhook import WebhookCaller
 from workmail_local.queue.workers import Workers
 from workmail_local.runtime.endpoint import EndpointInvoker
 from workmail_local.runtime.invocation import Invoker
@@ -30,6 +33,7 @@ class MailServer(Lifecycle):
         store: the messages in transit.
         dead_letter, speed: see `JobProcessor`.
         lambda_endpoint: URL of a Lambda endpoint for the functions that have a name there; "" for none.
+        report: is called with a sentence about each release, and about each failure of the webhook.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class MailServer(Lifecycle):
         dead_letter: Callable[[str, Mapping[str, Any], str], None],
         lambda_endpoint: str = "",
         speed: float = 1.0,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__()
         self.folder = folder
@@ -63,10 +68,13 @@ class MailServer(Lifecycle):
             dead_letter=dead_letter,
             speed=speed,
         )
-        self.workers = Workers(self.spool, processor, configuration)
+        self.webhook = WebhookCaller(self.spool, configuration, report)
+        self.workers = Workers(self.spool, processor, configuration, self.webhook.announce)
+        self.releases = Releases(self.spool, ReleaseLog(folder), configuration, report)
 
     def _start(self) -> None:
         self._stack.callback(self.spool.close)
+        self._stack.enter_context(self.webhook)
         self._stack.callback(self._functions.close)
         self._stack.callback(self.workers.stop)
         self.workers.start()

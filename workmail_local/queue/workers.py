@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from workmail_local.config.configuration import Configuration
 from workmail_local.errors import LocalError
+from workmail_local.mail.history import State
 from workmail_local.mail.job import DeliveryJob
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.job_processor import JobProcessor
@@ -70,6 +71,20 @@ class _DelayQueue:
                 self._changed.wait(wait)
             return None
 
+    def advance(self, number: int) -> int:
+        """Make the delayed tasks of a message due at once; return how many there were.
+
+        A task that a thread has removed is not here, so that no job runs twice.
+        """
+        with self._changed:
+            now = time.monotonic()
+            delayed = {entry for entry in self._heap if entry[2].number == number and entry[0] > now}
+            if delayed:
+                self._heap = [(0.0, *entry[1:]) if entry in delayed else entry for entry in self._heap]
+                heapq.heapify(self._heap)
+                self._changed.notify_all()
+            return len(delayed)
+
     def close(self) -> None:
         """Wake all waiting threads; `get` returns None from now on."""
         with self._changed:
@@ -86,12 +101,21 @@ class Workers:
         spool: stores messages and jobs.
         processor: advances the jobs.
         configuration: returns the current configuration.
+        announce: is called with the number of each message that is accepted, and again when it is done. It neither waits nor raises an
+            error, and may get the same call again.
     """
 
-    def __init__(self, spool: Spool, processor: JobProcessor, configuration: Callable[[], Configuration]) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        processor: JobProcessor,
+        configuration: Callable[[], Configuration],
+        announce: Callable[[int, State], None] = lambda _number, _state: None,
+    ) -> None:
         self._spool = spool
         self._processor = processor
         self._configuration = configuration
+        self._announce = announce
         self._queues: dict[str, tuple[_DelayQueue, list[threading.Thread]]] = {}
         self._lock = threading.Lock()
         self._stopped = False
@@ -128,6 +152,15 @@ class Workers:
         """
         return self._start_jobs(self._spool.accept(submission, partial(create_jobs, configuration=self._configuration(), event=event)))
 
+    def retry_now(self, number: int) -> int:
+        """Start the next attempt of each job of a message that waits for one; return how many jobs waited.
+
+        The pause counts for the rule's timeout as if it had passed. A job that runs already is not affected.
+        """
+        with self._lock:
+            queues = [queue for queue, _ in self._queues.values()]
+        return sum(queue.advance(number) for queue in queues)
+
     def wait_for(self, number: int, timeout_s: float) -> None:
         """Wait until a message, and every message that it created, is done. Raises SettleTimeout when it is not done in time."""
         deadline = time.monotonic() + timeout_s
@@ -153,6 +186,7 @@ class Workers:
     def _start_jobs(self, message: NewMessage) -> int:
         for job in message.jobs:
             self._put_job(job)
+        self._announce(message.number, State.ACCEPTED)
         return message.number
 
     def _put_job(self, job: DeliveryJob) -> None:
@@ -204,6 +238,8 @@ class Workers:
             self._start_jobs(created)
         if job.run.due is not None:
             self._put_job(job)
+        elif self._spool.is_done(job.number):
+            self._announce(job.number, State.DONE)
 
 
 def _delay(job: DeliveryJob) -> float:

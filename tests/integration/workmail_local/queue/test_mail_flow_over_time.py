@@ -1,7 +1,6 @@
 """The local WorkMail while it runs: its history, configurations that change, slow functions."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from mailhooks.contract import FlowDirection
 from tests.integration.workmail_local.queue.conftest import ORGANIZATION, Hook
 from tests.integration.workmail_local.queue.test_mail_flow import ANA, BEN, DEFAULT, NORA, RAW
+from tests.support.waiting import wait_until
 from workmail_local.config.configuration import load_configuration
 from workmail_local.mail.history import RuleRun, State
 from workmail_local.mail.job import DeliveryJob
@@ -26,13 +26,6 @@ WAIT = """
 
 def submission(*recipients: str) -> Submission:
     return Submission(FlowDirection.INBOUND, NORA, recipients, RAW)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.01)
 
 
 def test_the_history_has_pages_and_can_be_searched(wm: LocalWorkMail) -> None:

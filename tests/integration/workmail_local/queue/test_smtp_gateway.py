@@ -1,19 +1,14 @@
 """Outbound rules and fallbacks that route to an SMTP gateway: a real SMTP server on this machine."""
 
-# ruff: noqa: N802 - aiosmtpd finds a method by the name of the command
-
-import asyncio
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import UnthreadedController
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.support.queue import ALL, ANA, NORA, ORGANIZATION, Queue, Scripted, action, destinations
+from tests.support.smtp_recorder import REFUSED, Recorder, recording
 from workmail_local.config.configuration import load_configuration
 from workmail_local.mail.history import Destination, MessageTrace
 from workmail_local.mail.job import DeliveryJob
@@ -21,61 +16,12 @@ from workmail_local.queue.disposition import apply_results
 from workmail_local.storage.tables import load_all
 
 RAW = b"From: ana@example.com\r\nTo: nora@example.net\r\nSubject: Hello\r\n\r\n.\r\n..dots\r\nB\xc3\xbccher\r\n"
-REFUSED = "refused@example.net"
-
-
-class Recorder:
-    """Accepts mail as an SMTP gateway, but for one recipient."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[str | None, list[str], bytes]] = []
-        self.logins: list[tuple[bytes, bytes]] = []
-        self.reply = "250 2.0.0 Ok"
-        self.port = 0
-
-    async def handle_RCPT(self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:
-        if address == REFUSED:
-            return "550 5.1.1 No such user"
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 Ok"
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
-        assert isinstance(envelope.content, bytes)
-        self.received.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
-        return self.reply
-
-    def authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
-        assert isinstance(data, LoginPassword)
-        self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"secret")
 
 
 @pytest.fixture
 def gateway() -> Iterator[Recorder]:
-    recorder = Recorder()
-    loop = asyncio.new_event_loop()
-    # Controller cannot choose a free port: it connects to the port that it was given.
-    controller = UnthreadedController(
-        recorder,
-        "127.0.0.1",
-        0,
-        loop=loop,
-        decode_data=False,
-        enable_SMTPUTF8=True,
-        authenticator=recorder.authenticate,
-        auth_require_tls=False,
-        auth_exclude_mechanism=["LOGIN"],
-    )
-    controller.begin()
-    assert isinstance(controller.server, asyncio.Server)
-    recorder.port = controller.server.sockets[0].getsockname()[1]
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield recorder
-    asyncio.run_coroutine_threadsafe(controller.finalize(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with recording() as recorder:
+        yield recorder
 
 
 class Sender:
