@@ -154,7 +154,9 @@ class TestGuidedDeployment:
 def test_by_default_no_personal_data_is_logged_and_nothing_is_created_that_costs_by_the_hour() -> None:
     kinds = {each["Type"] for each in Stack().resources.values()}
 
-    assert Stack().variables("MailflowFunction")["LOG_ADDRESSES"] == "false"
+    stack = Stack()
+    assert stack.variables("MailflowFunction")["LOG_ADDRESSES"] == "false"
+    assert all("LOG_DECISION" not in stack.variables(name) for name in stack.functions())
     assert kinds.isdisjoint({"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::CodeDeploy::Application"})
 
 

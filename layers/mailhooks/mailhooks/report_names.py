@@ -68,6 +68,8 @@ class LogKey(StrEnum):
     FAILURES = "failures"
     NOTES = "notes"
     DECIDED_BEFORE = "decidedBefore"
+    DECISION = "decision"
+    """The rules and their conditions in words, if LOG_DECISION is true. It quotes the message."""
 
 
 _VERDICT: Final = "Verdict"

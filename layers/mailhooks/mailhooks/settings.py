@@ -84,6 +84,7 @@ class Settings:
         organization_domains: the domains in which an inbound verdict may add recipients, as `ascii_domain` writes them.
         on_error: None leaves it to the hook.
         log_addresses: whether log lines may have addresses, subjects and error texts.
+        log_decision: whether the log line of a policy explains each rule and its conditions, with values of the message.
         log_smtp_message_id: the form of the Message-ID field in log lines: digest (SHA-256) or whole.
         log_level: of the log lines. Powertools reads it itself.
         service, metrics_namespace: the names of the service in log lines, and of the CloudWatch namespace of the metrics.
@@ -104,6 +105,7 @@ class Settings:
     organization_domains: frozenset[str] = frozenset()
     on_error: OnError | None = None
     log_addresses: bool = False
+    log_decision: bool = False
     log_smtp_message_id: str = field(default="digest", metadata={"form": _LOG_SMTP_MESSAGE_ID})
     log_level: str = field(default="INFO", metadata={"variable": "POWERTOOLS_LOG_LEVEL", "form": _LOG_LEVEL})
     service: str = field(default="workmail-hooks", metadata={"variable": "POWERTOOLS_SERVICE_NAME", "form": _DIMENSION})

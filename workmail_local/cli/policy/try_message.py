@@ -9,7 +9,8 @@ from mailhooks.content.change import OnUnmodifiable
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
-from mailhooks.policy.evaluation.outcome import ConditionTrace, RuleTrace
+from mailhooks.policy.evaluation.explanation import UNLISTED_WORDS, describe_result, explain_conditions
+from mailhooks.policy.evaluation.outcome import RuleTrace
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.rule import NoDisclaimer, StripAttachments
 from workmail_local.console.rows import LABEL, format_cell, label_rows, limit_rows
@@ -17,12 +18,10 @@ from workmail_local.console.style import WIDTH, Style, display_path, format_coun
 from workmail_local.console.text_columns import escape_controls, fit
 from workmail_local.errors import InvalidPolicy
 from workmail_local.policy_tools.descriptions import (
-    UNLISTED,
     count_verdicts,
     describe_change,
     describe_effect,
     describe_failures,
-    describe_recipients,
 )
 from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, load_policy, make_trial_message
 from workmail_local.viewer.diff import LineDiff
@@ -80,51 +79,24 @@ def _rules(trace: Trace, outcome: Outcome, style: Style) -> Iterator[str]:
 
 def _rule(rule: RuleTrace, outcome: Outcome, style: Style) -> Iterator[str]:
     name = style.bold(f'Rule "{escape_controls(rule.name)}"')
+    result = escape_controls(describe_result(rule, outcome))
+    yield f"{name}  {style.good(result) if rule.matching else result}"
     if rule.skipped:
-        yield f"{name}  skipped: {rule.skipped}"
         return
-    applies = f"applies to {describe_recipients(outcome, rule.matching)}" if rule.matching else "does not apply"
-    word = (style.good if rule.matching else str)(escape_controls(applies))
-    yield f"{name}  {word}{' (report mode: it changes nothing)' if rule.name in outcome.reported and rule.matching else ''}"
-    # The conditions of `when` are in a group of their own, which has no value to show.
-    within = bool(rule.conditions) and rule.conditions[0].condition == "when"
-    conditions = rule.conditions[within:]
-    depth = 0
-    for before, seen in zip([None, *conditions], conditions, strict=False):
-        if before is not None and before.condition == seen.condition == "unless" and before.depth < seen.depth:
-            depth = seen.depth  # several exceptions also have a group without a value
-        elif seen.depth > depth > 0:
-            yield _condition(seen, seen.depth - within - 1, outcome)
-        else:
-            depth = 0
-            yield _condition(seen, seen.depth - within, outcome)
+    conditions = list(explain_conditions(rule.conditions, outcome))
+    for condition in conditions:
+        name = format_cell("  " * min(condition.depth, 8) + condition.condition, _CONDITION, gap=1)
+        yield fit(f"  {name}{format_cell(condition.observed, _VALUE, gap=1)}{escape_controls(condition.answer)}", WIDTH).rstrip()
     if not conditions:
         yield "  (no conditions)"
-
-
-def _condition(seen: ConditionTrace, depth: int, outcome: Outcome) -> str:
-    name = format_cell("  " * min(depth, 8) + seen.condition, _CONDITION, gap=1)
-    return fit(f"  {name}{format_cell(seen.observed, _VALUE, gap=1)}{escape_controls(_answer(seen, outcome))}", WIDTH).rstrip()
-
-
-def _answer(seen: ConditionTrace, outcome: Outcome) -> str:
-    """Describe for which recipients a condition is true."""
-    if seen.error:
-        return f"not evaluated: {seen.error}" if seen.error != "not evaluated" else "not evaluated"
-    exception = seen.condition == "unless"
-    if seen.matching == seen.candidates:
-        return "no exception" if exception else "yes"
-    if not seen.matching:
-        return "an exception" if exception else "no"
-    word = "no exception for" if exception else "yes for"
-    return f"{word} {len(seen.matching)} of {len(seen.candidates)}: {describe_recipients(outcome, seen.matching, 2)}"
 
 
 def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield style.bold("Outcome")
     verdicts = outcome.by_recipient
     rows = [
-        f"{format_cell(address or UNLISTED, _VALUE, gap=1)}  {action.type}" for address, action in list(verdicts.items())[:_MAX_RECIPIENTS]
+        f"{format_cell(address or UNLISTED_WORDS, _VALUE, gap=1)}  {action.type}"
+        for address, action in list(verdicts.items())[:_MAX_RECIPIENTS]
     ]
     if len(verdicts) > _MAX_RECIPIENTS:
         rows.append(f"... and {len(verdicts) - _MAX_RECIPIENTS} more: {count_verdicts(outcome)} in all")

@@ -126,6 +126,11 @@ class Mail:
         """The setting ORGANIZATION_DOMAINS, as `ascii_domain` writes them."""
         return self._settings.organization_domains
 
+    @property
+    def logs_decision(self) -> bool:
+        """The setting LOG_DECISION."""
+        return self._settings.log_decision
+
     def time_left(self) -> float:
         """Return the seconds until the deadline."""
         return self.deadline.left()

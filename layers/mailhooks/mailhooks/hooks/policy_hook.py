@@ -27,7 +27,7 @@ from mailhooks.hooks.earlier_decision import load_earlier_decision, store_decisi
 from mailhooks.hooks.invocation import Mail, Reply
 from mailhooks.hooks.side_effects_base import SideEffects
 from mailhooks.policy.errors import RuleFailed
-from mailhooks.policy.evaluation.outcome import Failure, Outcome
+from mailhooks.policy.evaluation.outcome import Failure, Outcome, Trace
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.rule import Archive, Count, Notify, Rule, RuleErrorPolicy
@@ -89,12 +89,14 @@ class PolicyHook:
 
     def __call__(self, mail: Mail) -> Reply:
         policy, rejected = self._policies.current(), self._policies.rejected
+        trace = Trace() if mail.logs_decision else None
         evaluation = policy.start_evaluation(
             mail.event,
             lambda: mail.message,
             services=self._services,
             domains=mail.organization_domains,
             deadline=_half_of_remaining_time(mail),
+            trace=trace,
         )
         earlier = load_earlier_decision(mail) if self._may_be_changed(policy, evaluation.outcome_by_event()) else None
         if earlier and earlier.verdict:
@@ -105,7 +107,7 @@ class PolicyHook:
         content = self._archive(mail, self._change_content(mail, outcome))
         if content.change and content.change.edits:
             content = _stamp(mail, content)
-        return self._to_reply(mail, policy, content, rejected=rejected)
+        return self._to_reply(mail, policy, content, trace, rejected=rejected)
 
     def _may_be_changed(self, policy: Policy, by_event: Outcome | None) -> bool:
         """Return whether an earlier attempt may have changed the message, and the outcome depends on that.
@@ -163,11 +165,12 @@ class PolicyHook:
             except Exception as error:  # noqa: BLE001 - the rule decides
                 yield _side_effect_failed(rule, effect, error)
 
-    def _to_reply(self, mail: Mail, policy: Policy, content: ChangedContent, *, rejected: bool) -> Reply:
-        """Return the reply. Its log fields name rules, which the administrator chose, and kinds, never the message."""
+    def _to_reply(self, mail: Mail, policy: Policy, content: ChangedContent, trace: Trace | None, *, rejected: bool) -> Reply:
+        """Return the reply. Its log fields name rules, which the administrator chose, and kinds; the message only with a trace."""
         outcome, error = content.outcome, content.error
         verdict = outcome.verdict(mail.organization_domains)
         notifications = _list_notifications(outcome)
+        explanation = {LogKey.DECISION: _explain(policy, trace, content)} if trace else {}
 
         def notify() -> Reply:
             return reply_for(outcome.with_failures(*self._notify(mail, notifications, verdict)))
@@ -176,11 +179,11 @@ class PolicyHook:
             return Reply(
                 verdict,
                 content.change,
-                _log_fields(policy, outcome, rejected=rejected),
+                _log_fields(policy, outcome, rejected=rejected) | explanation,
                 _counts(outcome, rejected=rejected),
                 error if isinstance(error, PermanentError) else None,
                 error if isinstance(error, Misconfigured) else None,
-                lambda put_error: self._to_reply(mail, policy, undo_changes(content, put_error), rejected=rejected),
+                lambda put_error: self._to_reply(mail, policy, undo_changes(content, put_error), trace, rejected=rejected),
                 notify if notifications else None,
             )
 
@@ -253,6 +256,17 @@ def _log_fields(policy: Policy, outcome: Outcome, *, rejected: bool) -> dict[str
         LogKey.NOTES: list(outcome.notes),
     }
     return {key: value for key, value in fields.items() if value}
+
+
+def _explain(policy: Policy, trace: Trace, content: ChangedContent) -> list[dict[str, object]]:
+    # Late for the cold start: no deployed function needs it, unless LOG_DECISION is set.
+    from mailhooks.policy.evaluation.explanation import explain_rules
+
+    try:
+        rules = explain_rules(policy.rules, trace, content.outcome, content.applied, content.error)
+    except Exception:  # noqa: BLE001 - a failing log must change no message
+        return []
+    return [rule._asdict() | {"conditions": [each._asdict() for each in rule.conditions]} for rule in rules]
 
 
 def _list_failures(failures: Sequence[Failure]) -> list[dict[str, str]]:

@@ -67,8 +67,9 @@ class ConditionEvaluator:
             self._negated = outer
             self._depth -= 1
         if self._trace is not None:
-            observed = "" if error else condition.observed(facts)
-            self._trace.conditions[position] = ConditionTrace(condition.name, self._depth, observed, matching, candidates, error)
+            observed = "" if error else _observe(condition, facts)
+            written = getattr(condition, "written", None)
+            self._trace.conditions[position] = ConditionTrace(condition.name, self._depth, observed, matching, candidates, error, written)
         return matching
 
     def _begin_trace(self, condition: Condition) -> int:
@@ -87,3 +88,11 @@ class ConditionEvaluator:
         if rule.on_error is RuleErrorPolicy.SKIP or rule.report:
             raise _RuleSkipped
         return NO_RECIPIENTS if self._negated else candidates
+
+
+def _observe(condition: Condition, facts: Facts) -> str:
+    """Return the value that a condition was evaluated on. A trace must neither change the outcome nor fail the evaluation."""
+    try:
+        return condition.observed(facts)
+    except Exception as error:  # noqa: BLE001 - the condition itself is evaluated
+        return f"(not read: {type(error).__name__})"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from mailhooks import contract
 from mailhooks.contract import ActionType, ContractError, MailFlowEvent, Verdict
@@ -33,6 +33,8 @@ class ConditionTrace(NamedTuple):
     candidates: RecipientSet
     error: str = ""
     """The type of the error if it failed."""
+    written: Any = None
+    """Its value in the policy; None for a group."""
 
 
 @dataclass(slots=True)

@@ -63,13 +63,21 @@ class Words:
 
     def found_in(self, text: str) -> bool:
         """Return whether a text contains one of them. The text is in the form of `normalize`."""
-        if any(part in text for part in self.parts):
-            return True
-        if any(word in text and _is_whole_word(word, text) for word in _select_possible(self.words, text)):
-            return True
-        if self.single and any(_is_whole_word(word, text) for word in self.single.intersection(_LETTERS.findall(text))):
-            return True
-        return any(one.found_in(text) for one in self.shared)
+        return bool(self.find_in(text))
+
+    def find_in(self, text: str) -> str:
+        """Return one of them that a text contains; `""` if it contains none. The text is in the form of `normalize`."""
+        for part in self.parts:
+            if part in text:
+                return part
+        for word in _select_possible(self.words, text):
+            if word in text and _is_whole_word(word, text):
+                return word
+        if self.single:
+            for word in self.single.intersection(_LETTERS.findall(text)):
+                if _is_whole_word(word, text):
+                    return word
+        return next(filter(None, (one.find_in(text) for one in self.shared)), "")
 
 
 def _select_possible(words: tuple[str, ...], text: str) -> Iterable[str]:

@@ -32,10 +32,15 @@ def build_conditions(value: Mapping[str, Any], context: BuildContext, *, excepti
     Raises:
         InvalidValue: has all invalid values.
     """
-    conditions = build_all(lambda name: CONDITION_BUILDERS[name](name, value[name], context), ((ErrorPath(name), name) for name in value))
+    conditions = build_all(lambda name: _build_condition(name, value[name], context), ((ErrorPath(name), name) for name in value))
     if len(conditions) == 1:
         return conditions[0]
     return AnyOf.of(conditions, "unless") if exceptions else All.of(conditions, "all")
+
+
+def _build_condition(name: str, value: Any, context: BuildContext) -> Condition:
+    condition = CONDITION_BUILDERS[name](name, value, context)
+    return condition._replace(written=value) if isinstance(condition, MessageTest | RecipientTest) else condition
 
 
 def _group(group: type[All] | type[AnyOf]) -> ConditionBuilder:

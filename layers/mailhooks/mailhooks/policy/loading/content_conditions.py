@@ -82,13 +82,18 @@ class TextSearch:
 
     def matches(self, text: SearchedText, deadline: Deadline | None = None) -> bool:
         """Return whether a text matches. Raises NoTimeLeft if the deadline ends a search for identifiers."""
-        if self.words and self.words.found_in(text.normalized):
-            return True
-        if self.look_alikes and any(map(self.words.found_in, text.skeletons)):
-            return True
-        if any(regex.search(text.composed) for regex in self.regexes):
-            return True
-        return next(self.find_identifiers(text, deadline), None) is not None
+        return self.find(text, deadline) is not None
+
+    def find(self, text: SearchedText, deadline: Deadline | None = None) -> str | None:
+        """Return the first word, match of an expression or name of an identifier in a text; None for none. Raises as `matches`."""
+        if self.words and (word := self.words.find_in(text.normalized)):
+            return word
+        if self.look_alikes and (word := next(filter(None, map(self.words.find_in, text.skeletons)), "")):
+            return word
+        for regex in self.regexes:
+            if found := regex.search(text.composed):
+                return str(found[0])
+        return next(self.find_identifiers(text, deadline), None)
 
     def find_identifiers(self, text: SearchedText, deadline: Deadline | None = None) -> Iterator[str]:
         """Yield the names of the identifiers in a text, in the order of `identifiers`. Raises as `matches`."""
@@ -139,11 +144,18 @@ def _text_condition(cost: Cost, *readers: _ReadText) -> ConditionBuilder:
             return any(search.matches(read(facts, search.limit), facts.deadline) for read in readers)
 
         def observed(facts: Facts) -> str:
-            texts = [read(facts, search.limit) for read in readers]
             if search.identifiers:
+                texts = [read(facts, search.limit) for read in readers]
                 found = dict.fromkeys(chain.from_iterable(map(search.find_identifiers, texts)))
                 return f"{', '.join(found) or 'no identifier'} in {sum(len(text.composed) for text in texts):,} characters of text"
-            return facts.event.subject if _read_subject in readers else f"{len(texts[0].composed):,} characters of text"
+            for read in readers:
+                text = read(facts, search.limit)
+                word = search.find(text)
+                if word is not None:
+                    break
+            if read is _read_subject:
+                return facts.event.subject
+            return ("" if word is None else f'found "{word}" in ') + f"{len(text.composed):,} characters of text"
 
         return MessageTest(name, cost, test, observed)
 

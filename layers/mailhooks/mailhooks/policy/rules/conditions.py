@@ -56,6 +56,8 @@ class MessageTest(NamedTuple):
     cost: Cost
     test: Callable[[Facts], bool]
     value: Callable[[Facts], object]
+    written: Any = None
+    """Its value in the policy."""
 
     @property
     def per_recipient(self) -> bool:
@@ -74,6 +76,8 @@ class RecipientTest(NamedTuple):
     name: str
     cost: Cost
     select: Callable[[Facts, RecipientSet], RecipientSet]
+    written: Any = None
+    """Its value in the policy."""
 
     @property
     def per_recipient(self) -> bool:
