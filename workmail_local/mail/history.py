@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from mailhooks.contract import ActionType, FlowDirection
+from mailhooks.policy.evaluation.explanation import RuleExplanation
 from workmail_local.mail.verdict import Origin
 
 
@@ -46,6 +47,8 @@ class Attempt(NamedTuple):
         started: seconds since the epoch.
         problem: why WorkMail rejects the response; "" when it accepts it.
         response: the function's response as JSON; "" when it returned none.
+        log: the function's output, without the decision.
+        decision: the rules of its policy and their conditions in words; empty for a function without a policy.
     """
 
     number: int
@@ -55,6 +58,7 @@ class Attempt(NamedTuple):
     problem: str
     response: str
     log: str
+    decision: tuple[RuleExplanation, ...] = ()
 
 
 class RecipientResult(NamedTuple):

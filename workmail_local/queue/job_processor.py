@@ -23,7 +23,7 @@ from workmail_local.queue.response_check import accepted_response
 from workmail_local.queue.retry_schedule import next_asynchronous_pause, next_pause
 from workmail_local.queue.routing import create_jobs, decide
 from workmail_local.runtime.invocation import Invocation, Invoker
-from workmail_local.runtime.logs import find_problems
+from workmail_local.runtime.logs import find_problems, split_decision
 from workmail_local.storage.maildir import MaildirStore
 from workmail_local.storage.message_store import MessageStore, StoredMessage
 from workmail_local.storage.spool import NewMessage, Spool
@@ -152,7 +152,7 @@ class JobProcessor:
             invocation.cold,
             invocation.error or "",
             response[:_MAX_RESPONSE],
-            invocation.log,
+            *split_decision(invocation.log),
         )
         return job, attempt, invocation
 

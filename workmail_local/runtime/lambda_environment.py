@@ -11,6 +11,9 @@ from workmail_local.config.functions import Function
 # No other variable is inherited: an AWS profile, or an ON_ERROR that the developer has set, does not exist in Lambda either.
 _INHERITED = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONHOME")
 
+_LAPTOP = {"LOG_DECISION": "true"}
+"""Settings that show more than Lambda's log may have: here, mail and log are on the same machine. A function can replace them."""
+
 
 def build_environment(function: Function, variables: Mapping[str, str], layer: Path) -> dict[str, str]:
     """Return all variables of a function's process (developer guide, "Defined runtime environment variables").
@@ -26,6 +29,7 @@ def build_environment(function: Function, variables: Mapping[str, str], layer: P
         "TZ": ":UTC",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         **keys,
+        **_LAPTOP,
         **variables,
         "PYTHONPATH": os.pathsep.join(path),
         "PYTHONUTF8": "1",

@@ -1,8 +1,31 @@
-"""Finds problems and metrics in a function's log."""
+"""Finds the decision, problems and metrics in a function's log."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
+
+from mailhooks.policy.evaluation.explanation import ConditionExplanation, RuleExplanation, RuleState
+from mailhooks.report_names import LogKey
+
+
+def split_decision(log: str) -> tuple[str, tuple[RuleExplanation, ...]]:
+    """Return a log without the decision of its policy (setting LOG_DECISION), and the decision; the last one, if there are several."""
+    decision: tuple[RuleExplanation, ...] = ()
+    lines = log.split("\n")
+    for number, line in enumerate(lines):
+        if f'"{LogKey.DECISION}"' in line and (entry := read_entry(line)) and LogKey.DECISION in entry:
+            try:
+                decision = tuple(map(_read_rule, entry.pop(LogKey.DECISION)))
+            except (TypeError, ValueError, KeyError, AttributeError):
+                continue  # a field of the same name of another program
+            lines[number] = json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+    return "\n".join(lines), decision
+
+
+def _read_rule(rule: dict[str, Any]) -> RuleExplanation:
+    conditions = tuple(ConditionExplanation(**condition) for condition in rule["conditions"])
+    texts = {name: tuple(map(str, rule[name])) for name in ("recipients", "actions")}
+    return RuleExplanation(**{**rule, **texts, "state": RuleState(rule["state"]), "conditions": conditions})
 
 
 def find_problems(log: str) -> list[tuple[str, str]]:
@@ -22,27 +45,43 @@ def find_problems(log: str) -> list[tuple[str, str]]:
 
 def format_metrics(log: str) -> str:
     """Format the metrics in CloudWatch's embedded metric format: `Messages=1 MessageSize=812 (hook=observe)`."""
-    values: dict[str, Any] = {}
+    values: dict[str, tuple[str, str]] = {}
     dimensions: dict[str, Any] = {}
     for entry in _entries(log):
-        for directive in (entry.get("_aws") or {}).get("CloudWatchMetrics", ()):
-            values |= {metric["Name"]: _plain(entry.get(metric["Name"])) for metric in directive["Metrics"]}
-            dimensions |= {name: entry.get(name) for names in directive["Dimensions"] for name in names}
+        more = read_metrics(entry)
+        values, dimensions = values | more[0], dimensions | more[1]
     if not values:
         return ""
-    shown = " ".join(f"{name}={value}" for name, value in values.items() if value != "0")
+    shown = " ".join(f"{name}={value}" for name, (value, _) in values.items() if value != "0")
     return f"{shown} ({', '.join(f'{name}={value}' for name, value in sorted(dimensions.items()))})"
 
 
+def read_metrics(entry: dict[str, Any]) -> tuple[dict[str, tuple[str, str]], dict[str, Any]]:
+    """Return value and unit of each metric of a log line in the embedded metric format, and its dimensions; both empty for another line."""
+    values: dict[str, tuple[str, str]] = {}
+    dimensions: dict[str, Any] = {}
+    try:
+        for directive in entry["_aws"]["CloudWatchMetrics"]:
+            values |= {each["Name"]: (_plain(entry.get(each["Name"])), each.get("Unit", "")) for each in directive["Metrics"]}
+            dimensions |= {name: entry.get(name) for names in directive["Dimensions"] for name in names}
+    except (KeyError, TypeError, AttributeError):
+        return {}, {}
+    return values, dimensions
+
+
 def _entries(log: str) -> Iterator[dict[str, Any]]:
-    for line in log.splitlines():
-        if line.startswith("{"):
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict):
-                yield entry
+    yield from filter(None, map(read_entry, log.split("\n")))
+
+
+def read_entry(line: str) -> dict[str, Any] | None:
+    """Return the object of a JSON log line; None for another line."""
+    if not line.startswith("{"):
+        return None
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 def _plain(value: object) -> str:

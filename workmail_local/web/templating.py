@@ -19,6 +19,7 @@ from workmail_local.mail.history import Destination, History, State
 from workmail_local.mail.verdict import Origin
 from workmail_local.viewer.templating import create_environment
 from workmail_local.web.actions import Actions
+from workmail_local.web.log_lines import read_log
 
 _MAX_SHOWN: Final = 30_000
 _LINE: Final = 110
@@ -71,6 +72,7 @@ def load_templates() -> Environment:
         "worst_first": sort_worst_first,
         "format_json": format_json,
         "shorten": shorten,
+        "log_lines": read_log,
         "quoted": shlex.quote,
     }
     environment.globals |= {

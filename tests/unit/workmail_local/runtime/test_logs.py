@@ -1,6 +1,9 @@
 import json
 
-from workmail_local.runtime.logs import find_problems, format_metrics
+import pytest
+
+from mailhooks.policy.evaluation.explanation import RuleState
+from workmail_local.runtime.logs import find_problems, format_metrics, split_decision
 
 
 def test_warnings_and_errors_are_found_with_their_reason() -> None:
@@ -25,3 +28,32 @@ def test_embedded_metrics_are_formatted_in_one_line() -> None:
 
 def test_a_log_without_metrics_gives_no_text() -> None:
     assert format_metrics("hello\n{}\n") == ""
+
+
+RULE = {
+    "rule": "Contracts",
+    "state": "applies",
+    "result": "applies to all recipients",
+    "recipients": ["ana@example.com"],
+    "actions": ["drop"],
+    "conditions": [{"condition": "subject", "wanted": "subject contains x", "observed": "x", "answer": "yes", "depth": 0}],
+}
+
+
+def test_the_decision_is_taken_out_of_the_log() -> None:
+    log, decision = split_decision("hello\n" + json.dumps({"level": "INFO", "decision": [RULE], "bytes": 3}) + "\nend\n")
+    assert log == 'hello\n{"level":"INFO","bytes":3}\nend\n'
+    [rule] = decision
+    assert (rule.rule, rule.state, rule.recipients, rule.conditions[0].answer) == (
+        "Contracts",
+        RuleState.APPLIES,
+        ("ana@example.com",),
+        "yes",
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ['{"decision": "mine"}', '{"decision": [{"rule": "a"}]}', '{"decision": [1]}', '"decision"', '{"decision": cut']
+)
+def test_a_decision_of_another_program_stays_in_the_log(line: str) -> None:
+    assert split_decision(line) == (line, ())
