@@ -95,10 +95,10 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _test_rule(options: argparse.Namespace) -> int:
     from workmail_local.cli.rules import print_matching_rules
-    from workmail_local.config.configuration import DEFAULT_FILE
+    from workmail_local.config.configuration import find_file
 
     return print_matching_rules(
-        options.author, options.sender, options.recipients, outbound=options.outbound, file=options.config or DEFAULT_FILE
+        options.author, options.sender, options.recipients, outbound=options.outbound, file=options.config or find_file()
     )
 
 

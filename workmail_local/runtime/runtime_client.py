@@ -29,6 +29,7 @@ RESPONSE_LIMIT = 6_291_556
 """Bytes of a response (developer guide, "Lambda quotas": 6 MB, synchronous)."""
 RECENT_S = 2.0
 LIBRARY = "mailhooks"
+PROJECT = "workmail_local"
 AWS_DOMAINS = (
     *(".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".amazonwebservices.com.cn", ".amazonwebservices.eu", ".api.aws", ".aws.dev"),
     *(".adc-e.uk", ".ic.gov", ".scloud", ".sgov.gov"),
@@ -249,6 +250,22 @@ def block_aws() -> None:
     sys.addaudithook(check)
 
 
+class ProjectFinder:
+    """Makes an import of the local WorkMail an error, as in Lambda, where only the library is."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        """See importlib.abc.MetaPathFinder. Raises ModuleNotFoundError for the local WorkMail and leaves others to the next finder."""
+        if name.partition(".")[0] == PROJECT:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def hide_project() -> None:
+    """Hide the local WorkMail, and the other folders of a clone, which an editable installation adds to the path."""
+    sys.meta_path.insert(0, ProjectFinder)
+    sys.path[:] = [folder for folder in sys.path if not os.path.isfile(f"{folder}/{PROJECT}/../pyproject.toml")]  # noqa: PTH113
+
+
 def end_with_parent(requests: int) -> None:
     """Kill this process and its children when the other end of standard input closes: the parent may be killed during a call."""
 
@@ -273,6 +290,7 @@ def main() -> None:
     end_with_parent(requests)
     ignore_recent_bytecode()
     block_aws()
+    hide_project()
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     runtime = Runtime(os.environ["_HANDLER"])
     with open(requests, "rb") as lines, open(answers, "wb", buffering=0) as out:  # noqa: PTH123 - descriptors

@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
-from workmail_local.config.functions import ROOT, Function
+import mailhooks
+from workmail_local.config.functions import Function
 from workmail_local.runtime.file_watch import EVERY_S, Mark, Sources
 from workmail_local.runtime.invocation import Invocation
 from workmail_local.runtime.lambda_environment import build_environment
 from workmail_local.runtime.process import Log, Process
 
-LAYER: Final = ROOT / "layers" / "mailhooks"
-"""The folder in place of /opt/python; it contains the library."""
+LAYER: Final = Path(mailhooks.__file__).resolve().parents[1]
+"""The folder in place of /opt/python; it contains the library. In an installation it is the folder of all packages."""
 _LIBRARY = "mailhooks"
 LIMIT: Final = 4
 """Processes of one function at once, by default; `Workers` has as many threads for it."""
