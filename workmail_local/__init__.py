@@ -5,6 +5,8 @@
 
 from typing import TYPE_CHECKING
 
+from workmail_local.errors import explain_missing_package
+
 if TYPE_CHECKING:
     from workmail_local.workmail import LocalWorkMail
 
@@ -14,7 +16,7 @@ __all__ = ["LocalWorkMail"]
 def __getattr__(name: str) -> object:
     """Import `LocalWorkMail` at its first use: it needs moto and boto3, and `python -m workmail_local --help` must answer at once."""
     if name == "LocalWorkMail":
-        from workmail_local.workmail import LocalWorkMail
-
+        with explain_missing_package():
+            from workmail_local.workmail import LocalWorkMail
         return LocalWorkMail
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,12 @@
 """The errors that end a command. Each message names the mistake and the remedy."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_OWN: Final = frozenset({"mailhooks", "workmail_local"})
+
 
 class LocalError(Exception):
     """A command cannot run. No message has been processed."""
@@ -67,3 +74,19 @@ class UnknownMessage(LocalError):
 
 class NotNow(LocalError):
     """The state of a message, or the configuration, does not allow an action."""
+
+
+class MissingPackage(LocalError, ImportError):
+    """A package of the extra `local` is not installed."""
+
+
+@contextmanager
+def explain_missing_package() -> Iterator[None]:
+    """Raise MissingPackage with the command that installs a package when an import of it fails."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if not name or name in _OWN | sys.stdlib_module_names:
+            raise
+        raise MissingPackage(f"the package {name} is not installed: pip install 'workmail-hooks[local]'") from error

@@ -26,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_test_rule(commands.add_parser("test-rule", help="show which flow rule each recipient of a message meets, and why"))
     _add_availability(commands.add_parser("availability", help="ask the availability provider for free/busy times"))
     _add_connect_availability(commands.add_parser("connect-availability", help="make the deployed function the provider of a domain"))
+    _add_examples(commands.add_parser("examples", help="copy the samples, functions and recipes of the documentation into a folder"))
     _add_doctor(commands.add_parser("doctor", help="check the deployed stack and its organization in AWS; changes nothing"))
     return parser
 
@@ -134,6 +135,10 @@ def _add_connect_availability(connect: argparse.ArgumentParser) -> None:
     connect.add_argument("--function-arn", required=True, metavar="ARN", help="the stack's output AvailabilityFunctionArn")
     connect.add_argument("--region", help="WorkMail's region (default: that of the environment)")
     connect.add_argument("--replace", action="store_true", help="replace another provider of a domain")
+
+
+def _add_examples(examples: argparse.ArgumentParser) -> None:
+    examples.add_argument("folder", nargs="?", type=Path, default=Path(), help="default: the current folder")
 
 
 def _add_doctor(doctor: argparse.ArgumentParser) -> None:

@@ -70,6 +70,18 @@ class TestHandler:
         assert first.error != second.error
         assert (first.cold, second.cold) == (True, True)
 
+    def test_cannot_import_the_local_workmail(self, tmp_path: Path, call: Call) -> None:
+        error = call(app(tmp_path, "from workmail_local.workmail import LocalWorkMail")).error
+        assert error == "Runtime.ImportModuleError: Unable to import module 'app': No module named 'workmail_local' (ModuleNotFoundError)"
+
+    def test_finds_the_library_but_no_folder_of_the_clone(self, tmp_path: Path, call: Call) -> None:
+        source = """
+            import os, sys, mailhooks
+            def handler(event, context):
+                return [folder for folder in sys.path if os.path.isfile(f"{folder}/template.yaml")]
+            """
+        assert call(app(tmp_path, source)).response == []
+
     def test_in_a_removed_folder_is_an_error(self, tmp_path: Path, call: Call) -> None:
         done = call(Function("hook", tmp_path / "gone" / "app.py"))
         assert done.error == "its process cannot be started: No such file or directory"
