@@ -78,6 +78,7 @@ class MailServer(Lifecycle):
         self._stack.callback(self._functions.close)
         self._stack.callback(self.workers.stop)
         self.workers.start()
+        self.spool.start_index()
 
     def find_function(self, name: str) -> tuple[Invoker, float]:
         """Return the invoker of a function, and its timeout in seconds.

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from workmail_local.mail.documents import to_document
 from workmail_local.web import availability, content
 from workmail_local.web.content import load_trace
-from workmail_local.web.forms import PAGE, parse_direction, read_range
+from workmail_local.web.forms import PAGE, parse_direction, read_query, read_range
 from workmail_local.web.json_bodies import read_json, write_json
 from workmail_local.web.rules import find_problems
 from workmail_local.web.templating import FOLDER, Site
@@ -25,8 +25,7 @@ Handler = Callable[[Site, Request], Any]
 def list_messages(site: Site, request: Request) -> Response:
     """Return the messages that match the query, newest first."""
     before, limit = read_range(request)
-    text = request.query_params.get("q", "")
-    summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, text=text)
+    summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, query=read_query(request))
     return write_json({"count": site.history.count(), "messages": [to_document(summary) for summary in summaries]})
 
 

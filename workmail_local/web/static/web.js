@@ -30,13 +30,15 @@ async function refreshList() {
     if (old && old.outerHTML === row.outerHTML) row.replaceWith(old);
     else if (!old) row.classList.add("fresh");
   }
+  const title = fresh.querySelector("[data-title]").dataset.title;
+  document.title = document.title.replace(/^.* · /, `${title} · `);
   list.replaceChildren(...fresh.childNodes);
   if (rows.length) {
     list.hidden = false;
     document.getElementById("empty")?.remove();
   }
-  if (focused) document.getElementById(focused)?.querySelector("a")?.focus({ preventScroll: true });
-  if (added.length === 1) announcement.textContent = `New message: ${added[0].querySelector("a").textContent}`;
+  if (focused) document.getElementById(focused)?.querySelector(".subject a")?.focus({ preventScroll: true });
+  if (added.length === 1) announcement.textContent = `New message: ${added[0].querySelector(".subject a").textContent}`;
   else if (added.length) announcement.textContent = `${added.length} new messages`;
 }
 
@@ -138,7 +140,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     document.getElementById("q").focus();
   } else if (event.key === "j" || event.key === "k") {
-    const links = [...list.querySelectorAll("tbody a")];
+    const links = [...list.querySelectorAll(".subject a")];
     const at = links.indexOf(document.activeElement);
     const next = at < 0 ? 0 : Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), links.length - 1);
     links[next]?.focus();
