@@ -5,12 +5,12 @@
 
 from typing import TYPE_CHECKING
 
-from workmail_local.errors import explain_missing_package
+from workmail_local.errors import HookFailed, explain_missing_package
 
 if TYPE_CHECKING:
     from workmail_local.workmail import LocalWorkMail
 
-__all__ = ["LocalWorkMail"]
+__all__ = ["HookFailed", "LocalWorkMail"]
 
 
 def __getattr__(name: str) -> object:

@@ -64,6 +64,24 @@ class InvalidPolicy(LocalError):
     """A policy is invalid, or cannot be evaluated with the given options."""
 
 
+class HookFailed(LocalError):
+    """A function raised an error, cannot be loaded, ran out of time or returned an invalid response. The text has all that is known.
+
+    Attributes:
+        function: the function's name.
+        failures: what is wrong, a sentence each.
+        traceback: that of the function's error; "" for none.
+        log: the function's output in that attempt.
+    """
+
+    def __init__(self, text: str, *, function: str, failures: tuple[str, ...], traceback: str, log: str) -> None:
+        super().__init__(text)
+        self.function = function
+        self.failures = failures
+        self.traceback = traceback
+        self.log = log
+
+
 class SpoolError(LocalError):
     """The spool cannot be opened or written. Messages that were accepted before are still in it."""
 

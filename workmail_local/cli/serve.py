@@ -123,6 +123,7 @@ class _Servers(Lifecycle):
                 folder=options.folder,
                 speed=options.speed,
                 lambda_endpoint=options.lambda_endpoint,
+                retry_unloadable=True,
                 port=options.port,
                 s3_port=options.s3_port,
                 bucket=BUCKET,

@@ -85,6 +85,7 @@ class RuleRun(NamedTuple):
         due: time of the next attempt in seconds since the epoch; None when there is none.
         results: once decided, one for each recipient, then those that the response adds.
         notes: hints for the author of the hook; `problems` are errors.
+        failures: the problems that the function caused.
         changed: whether the function changed the content.
         puts: how many Puts WorkMail accepted.
     """
@@ -105,6 +106,7 @@ class RuleRun(NamedTuple):
     problems: tuple[str, ...] = ()
     changed: bool = False
     puts: int = 0
+    failures: tuple[str, ...] = ()
 
 
 class MessageSummary(NamedTuple):

@@ -15,7 +15,7 @@ _INSTALLED: Final = Path(sysconfig.get_path("purelib")).resolve()
 # No other variable is inherited: an AWS profile, or an ON_ERROR that the developer has set, does not exist in Lambda either.
 _INHERITED = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONHOME")
 
-_LAPTOP = {"LOG_DECISION": "true"}
+_LAPTOP = {"LOG_DECISION": "true", "LOG_EXCEPTIONS": "text"}
 """Settings that show more than Lambda's log may have: here, mail and log are on the same machine. A function can replace them."""
 
 

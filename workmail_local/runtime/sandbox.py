@@ -82,15 +82,16 @@ class Sandbox:
         try:
             process = self._process = self._process or self._start()
         except OSError as error:
-            return Invocation(error=f"its process cannot be started: {error.strerror}", cold=cold)
+            return Invocation(error=f"its process cannot be started: {error.strerror}", cold=cold, unloadable=True)
         # close() may have been called before there was a process to kill.
         line = b"" if self._closed else process.ask(request, until)
         milliseconds = (time.perf_counter() - started) * 1000
-        answer: dict[str, Any] = json.loads(line) if line else {"error": self._describe_failure(process, line, timeout_s), "over": True}
+        answer: dict[str, Any] = json.loads(line) if line else {"error": self._describe_failure(process, line, timeout_s)}
         self._uses_library = answer.get("library", self._uses_library)
-        if answer.get("over"):
+        unloadable = answer.get("unloadable", False)
+        if unloadable or not line:
             self._end()
-        return Invocation(answer.get("response"), answer.get("error"), milliseconds, cold, self._log.read_new())
+        return Invocation(answer.get("response"), answer.get("error"), milliseconds, cold, self._log.read_new(), unloadable)
 
     def _describe_failure(self, process: Process, line: bytes | None, timeout_s: float) -> str:
         if self._closed:

@@ -57,7 +57,7 @@ class TestHandler:
             ("x = 1", "handler", "Runtime.MalformedHandlerName: Bad handler 'handler'"),
             ("x = 1", "sys.exit", "Runtime.BuiltInModuleConflict: Cannot use built-in module sys as a handler module"),
             ("import os\nBUCKET = os.environ['BUCKET']", "app.handler", "KeyError: 'BUCKET'"),
-            ("import sys\nsys.exit(4)", "app.handler", "Runtime.ExitError: its process ended (exit status 4)"),
+            ("import sys\nsys.exit(4)", "app.handler", "Runtime.ExitError: its process ended (exit status 4) while it loaded module 'app'"),
         ],
     )
     def test_that_is_missing_is_lambdas_error(self, source: str, handler: str, error: str, tmp_path: Path, call: Call) -> None:
