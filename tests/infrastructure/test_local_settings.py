@@ -12,7 +12,7 @@ from tests.infrastructure.stack import ROOT, Stack, read_template
 from workmail_local.config.functions import CONTAINERS_PORT
 
 SETTINGS: dict[str, dict[str, str]] = json.loads((ROOT / "events" / "env.json").read_text("utf-8"))
-_LAPTOP_ONLY = {"LOG_EXCEPTIONS"}
+_LAPTOP_ONLY = {"LOG_DECISION", "LOG_EXCEPTIONS"}
 """Settings that only the local WorkMail sets."""
 
 FOR_ALL = SETTINGS["Parameters"]
