@@ -26,8 +26,10 @@ from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import BUCKET_PATTERN
 from workmail_local.aws.services import LocalAws
 from workmail_local.aws_client import REGION
+from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.configuration import Configuration, load_configuration
 from workmail_local.config.directory import Group, User
+from workmail_local.config.problems import FileProblem, find_policy_problems
 from workmail_local.config.smtp import Tls
 from workmail_local.errors import LocalError, UnknownMessage
 from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
@@ -323,6 +325,14 @@ class LocalWorkMail(LocalAws):
         if source is None or isinstance(source, Path | str):
             source = self._configuration = load_configuration(_DEFAULT_CONFIGURATION if source is None else source)
         return source if isinstance(source, Configuration) else source()
+
+    @property
+    def file_problems(self) -> Sequence[FileProblem]:
+        """The errors in the files of the configuration and of the functions' policies, as they are saved now."""
+        configuration = self.configuration
+        reload = self._configuration
+        own = [reload.problem] if isinstance(reload, ConfigReload) and reload.problem else []
+        return [*own, *find_policy_problems(configuration)]
 
     @property
     def mail_server(self) -> MailServer:

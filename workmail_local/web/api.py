@@ -72,6 +72,11 @@ def show_addresses(site: Site, _request: Request) -> Response:
     return write_json({"smtp": smtp, "domains": [*addresses.domains], "environment": dict(addresses.environment)})
 
 
+def list_problems(site: Site, _request: Request) -> Response:
+    """Return the errors in the saved files of the configuration and of the policies."""
+    return write_json({"problems": [problem._asdict() for problem in site.actions.list_file_problems()]})
+
+
 def show_openapi(site: Site, _request: Request) -> Response:
     """Return the OpenAPI document of these routes."""
     return write_json(load_openapi() | {"servers": [{"url": site.prefix or "/"}]})
@@ -91,6 +96,7 @@ _ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
     ("GET", "/rules"): list_rules,
     ("POST", "/rules/test"): test_rules,
     ("GET", "/addresses"): show_addresses,
+    ("GET", "/problems"): list_problems,
     # Calling the availability function changes nothing, but POST keeps another site's page from starting it.
     ("POST", "/availability"): availability.answer_as_json,
     ("GET", "/openapi.json"): show_openapi,

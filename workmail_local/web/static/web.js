@@ -59,6 +59,14 @@ async function refreshTrace() {
   if (changed) await showContent(live.dataset.live.replace(/live$/, "content") + location.search);
 }
 
+// The errors in saved files.
+async function refreshProblems() {
+  const fresh = parsed(await text(`${document.body.dataset.root}/problems`));
+  const problems = document.getElementById("problems");
+  // An alert that stays is not announced again.
+  if (problems.textContent.trim() !== fresh.textContent.trim()) problems.replaceChildren(...fresh.childNodes);
+}
+
 // The latest request wins, and the focused link keeps the focus.
 let contentRequests = 0;
 async function showContent(address) {
@@ -106,7 +114,7 @@ function watch(refresh) {
     busy = true;
     const version = wanted;
     try {
-      await refresh();
+      await Promise.all([refresh(), refreshProblems()]);
       shown = version;
     } catch {
       // The next version or connection refreshes again.
@@ -131,8 +139,7 @@ function watch(refresh) {
   connect();
 }
 
-if (list) watch(refreshList);
-if (live) watch(refreshTrace);
+watch(list ? refreshList : live ? refreshTrace : async () => {});
 
 document.addEventListener("keydown", (event) => {
   if (!list || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from mailhooks.contract import ActionType, FlowDirection
+from workmail_local.config.problems import FileProblem
 from workmail_local.errors import LocalError
 from workmail_local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
 from workmail_local.mail.search_query import ALL, SearchQuery, fold_text
@@ -183,10 +184,14 @@ class FakeActions(Actions):
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     answer: Invocation = field(default_factory=lambda: answered({"mailboxes": []}, 31.0))
     refusal: str = ""
+    file_problems: list[FileProblem] = field(default_factory=list)
 
     def clear(self) -> None:
         """Forget all calls and settings."""
         vars(self).update(vars(FakeActions(self.history)))
+
+    def list_file_problems(self) -> Sequence[FileProblem]:
+        return self.file_problems
 
     def list_rules(self) -> Sequence[Rule]:
         return RULES
