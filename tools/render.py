@@ -16,7 +16,7 @@ from mailhooks.content.disclaimer import add_disclaimer
 from tests.fidelity.reading import Leaf, parse, shown
 from tests.support.layouts import HEAD, LAYOUTS
 from tests.support.templates import TEMPLATES
-from workmail_local.viewer.html_sanitizer import sanitize
+from workmail_local.viewer.html.sanitizer import sanitize
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests/corpus/mail"

@@ -2,20 +2,16 @@
 
 import os
 import sys
-import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from workmail_local.aws_client import KEYS, REGION
 from workmail_local.config.functions import Function
 
-_INSTALLED: Final = Path(sysconfig.get_path("purelib")).resolve()
-
 # No other variable is inherited: an AWS profile, or an ON_ERROR that the developer has set, does not exist in Lambda either.
 _INHERITED = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONHOME")
 
-_LAPTOP = {"LOG_DECISION": "true", "LOG_EXCEPTIONS": "text"}
+_LAPTOP = {"LOG_DECISION": "true"}
 """Settings that show more than Lambda's log may have: here, mail and log are on the same machine. A function can replace them."""
 
 
@@ -25,8 +21,7 @@ def build_environment(function: Function, variables: Mapping[str, str], layer: P
     A function cannot set Lambda's reserved variables. Region and keys are exceptions: the local servers have their own.
     `layer` is the folder in place of /opt/python, whose modules can be imported.
     """
-    # Python finds installed packages without the variable, which would put them before the standard library.
-    path = [*([] if layer == _INSTALLED else [str(layer)]), *filter(None, [variables.get("PYTHONPATH")])]
+    path = [str(layer), *([variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [])]
     keys = KEYS if variables.get("AWS_ACCESS_KEY_ID", KEYS["AWS_ACCESS_KEY_ID"]) == KEYS["AWS_ACCESS_KEY_ID"] else {}
     region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or REGION
     return {
@@ -36,7 +31,7 @@ def build_environment(function: Function, variables: Mapping[str, str], layer: P
         **keys,
         **_LAPTOP,
         **variables,
-        **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
+        "PYTHONPATH": os.pathsep.join(path),
         "PYTHONUTF8": "1",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,

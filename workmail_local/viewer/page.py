@@ -28,7 +28,7 @@ _GUARDS = (
 def render_page(preview: Preview) -> str:
     """Return the page as one HTML document that refers to nothing outside of itself."""
     headers = mark_headers(preview.before, preview.after)
-    texts = mark_texts(preview.before, preview.after, preview.rows_after, _MAX_TEXTS)
+    texts = mark_texts(preview.before, preview.after, _MAX_TEXTS)
     messages, rows = (preview.before, preview.after), (preview.rows_before, preview.rows_after)
     sides = {
         name: {

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from workmail_local.mail.history import History
-from workmail_local.web import api, availability, content, event_stream, messages, rules, send
+from workmail_local.web import api, availability, content, event_stream, messages, parts, rules, send
 from workmail_local.web.actions import Actions
 from workmail_local.web.guard import Guard
 from workmail_local.web.templating import FOLDER, Site
@@ -47,8 +47,9 @@ def create_app(history: History, actions: Actions, names: Sequence[str] = (), pr
         "/messages/{number:count}/content": content.show_fragment,
         f"{_SIDE}.eml": content.download,
         f"{_SIDE}/html/{{nth:count}}": content.show_html,
+        f"{_SIDE}/parts/{{part}}": parts.download,
+        f"{_SIDE}/parts/{{part}}/picture": parts.show_picture,
         "/events": event_stream.stream_versions,
-        "/problems": _show_problems,
         "/rules": rules.show_rules,
         "/availability": availability.show_form,
         "/send": send.show_form,
@@ -74,11 +75,6 @@ def create_app(history: History, actions: Actions, names: Sequence[str] = (), pr
 
 def _show_addresses(site: Site, request: Request) -> Response:
     return site.render(request, "addresses.html", {"addresses": site.actions.get_addresses()})
-
-
-def _show_problems(site: Site, request: Request) -> Response:
-    """Show the part of every page that the script loads again."""
-    return site.render(request, "problems.html")
 
 
 def _show_error(site: Site, request: Request, error: Exception) -> Response:

@@ -15,6 +15,8 @@ from starlette.routing import Route
 from mailhooks.contract import ActionType
 from tests.integration.workmail_local.web.fakes import answered
 from tests.integration.workmail_local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
+from tests.support.invitations import INVITATION
+from tests.support.messages import mail, multipart, part, text
 from workmail_local.mail.history import Destination, RecipientResult, State
 from workmail_local.mail.verdict import Origin
 from workmail_local.web.api import create_routes
@@ -26,6 +28,8 @@ QUESTION = {
     "window": {"startDate": "2026-05-05T00:00:00.000Z", "endDate": "2026-05-06T00:00:00.000Z"},
 }
 
+_MARKUP = b'<a href="https://example.net/">example.com</a><img src="https://example.net/1.gif" width="1">'
+
 REQUESTS: list[tuple[str, str, str, Any, int]] = [
     # Method, documented path, path and query, JSON body, status.
     ("GET", "/api/messages", "/api/messages?q=&limit=2", None, 200),
@@ -34,11 +38,18 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/messages/{number}", "/api/messages/99", None, 404),
     ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/after.eml", None, 200),
     ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/other.eml", None, 404),
+    *(
+        ("GET", f"/api/messages/{{number}}/{name}", f"/api/messages/{number}/{name}", None, status)
+        for name in ("parts", "links", "calendars", "source")
+        for number, status in ((1, 200), (2, 200), (4, 200), (99, 404))
+    ),
+    ("GET", "/api/messages/{number}/parts", "/api/messages/2/parts?side=before&passage=1", None, 200),
+    ("GET", "/api/messages/{number}/parts/{part}", "/api/messages/4/parts/2", None, 200),
+    ("GET", "/api/messages/{number}/parts/{part}", "/api/messages/4/parts/3", None, 404),
     ("GET", "/api/rules", "/api/rules", None, 200),
     ("POST", "/api/rules/test", "/api/rules/test", {"author": "shop@mail.example.net", "recipients": ["ana@example.com"]}, 200),
     ("POST", "/api/rules/test", "/api/rules/test", {"author": "", "recipients": ["ana@example.com"]}, 400),
     ("GET", "/api/addresses", "/api/addresses", None, 200),
-    ("GET", "/api/problems", "/api/problems", None, 200),
     ("POST", "/api/availability", "/api/availability", QUESTION, 200),
     ("POST", "/api/availability", "/api/availability", {}, 400),
     ("POST", "/api/availability", "/api/availability?fail", QUESTION, 502),
@@ -48,7 +59,7 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
 
 @pytest.fixture
 def filled(site: Site) -> Site:
-    """A site with three messages: unchanged, changed, and one with a failed attempt that is tried again."""
+    """A site with four messages: unchanged, changed, one with a failed attempt that is tried again, and an invitation."""
     bounced = RecipientResult("ben@example.com", ActionType.BOUNCE, Origin.FALLBACK, Destination.BOUNCED, "Please call us")
     site.history.add(PLAIN, notes=("a note",), problems=("a problem",))
     site.history.add(ALTERNATIVE, CHANGED, results=(bounced,))
@@ -61,6 +72,7 @@ def filled(site: Site) -> Site:
             ),
         ),
     )
+    site.history.add(mail(multipart("mixed", text(_MARKUP, "html"), part("text/calendar", "a.ics", INVITATION))))
     return site
 
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.integration.workmail_local.web.pages import FROM_CLARA, Trap, Visit
-from workmail_local.viewer import html_sanitizer
+from workmail_local.viewer.html import sanitizer
 
 FAR = "http://far.example.net"
 SCRIPT = "console.log('RAN');alert('RAN');fetch('http://far.example.net/ran')"
@@ -165,13 +165,13 @@ def test_hostile_html_runs_nothing_and_loads_nothing(visit: Visit, trap: Trap, n
 @pytest.mark.parametrize("name", HOSTILE)
 def test_policy_of_the_frame_blocks_what_is_left_in_the_html(visit: Visit, trap: Trap, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the addresses of pictures and styles. A policy does not stop connections ahead, so those of links and frames stay removed."""
-    find_address = html_sanitizer._Writer._find_address
+    find_address = sanitizer._Writer._find_address
 
-    def leave_address(self: html_sanitizer._Writer, element: str, name: str, address: str) -> str | None:
+    def leave_address(self: sanitizer._Writer, element: str, name: str, address: str) -> str | None:
         return find_address(self, element, name, address) if element in CONNECTING or name.endswith("href") else address
 
-    monkeypatch.setattr(html_sanitizer._Writer, "_find_address", leave_address)
-    monkeypatch.setattr(html_sanitizer, "sanitize_css", lambda css, *_: css)
+    monkeypatch.setattr(sanitizer._Writer, "_find_address", leave_address)
+    monkeypatch.setattr(sanitizer, "sanitize_css", lambda css, *_: css)
     visit.history.add(hostile(HOSTILE[name]))
     open_and_click(visit)
     assert leaks(visit, trap) == []

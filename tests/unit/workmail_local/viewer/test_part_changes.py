@@ -49,7 +49,7 @@ def test_different_fields_and_lines_are_marked() -> None:
     fields_before, fields_after = mark_headers(before, after)
     assert [name for name, _, differs in fields_after.items if differs] == ["Subject"]
     assert not any(differs for _, _, differs in fields_before.items)
-    texts_after = mark_texts(before, after, compare_parts(before, after)[1], 5)[1]
+    texts_after = mark_texts(before, after, 5)[1]
     assert [(line.kind, line.text) for line in texts_after.items[0]] == [(LineKind.SAME, "Hello"), (LineKind.ADDED, "Bye")]
     lines = LineDiff(before.raw, after.raw).unified().items
     assert [line.text for line in lines if line.kind is LineKind.ADDED] == ["+Subject: Hi", "+Bye"]
@@ -58,7 +58,7 @@ def test_different_fields_and_lines_are_marked() -> None:
 def mark(before: bytes, after: bytes) -> list[list[list[tuple[LineKind, str]]]]:
     """Return the marked lines of each text, before and after."""
     one, other = Message(before), Message(after)
-    return [[[tuple(line) for line in text] for text in side.items] for side in mark_texts(one, other, compare_parts(one, other)[1], 5)]
+    return [[[tuple(line) for line in text] for text in side.items] for side in mark_texts(one, other, 5)]
 
 
 NOTICE = b"--m\r\nContent-Type: text/plain\r\n\r\nplan.pdf was removed\r\n"

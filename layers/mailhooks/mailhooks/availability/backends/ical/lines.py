@@ -71,8 +71,11 @@ class Component:
         return lines[0].partition(":")[2].strip() if lines else ""
 
 
-def parse_calendars(content: bytes) -> list[Component]:
+def parse_calendars(content: bytes, others: frozenset[bytes] = frozenset()) -> list[Component]:
     """Return the VCALENDAR components of `content`. Other content is ignored.
+
+    Args:
+        others: further properties whose lines are stored. With ATTENDEE, those of all participants.
 
     Raises:
         GenerationFailed: there is no calendar (as in a sign-in page), the content is incomplete, or a component is not closed. Events that
@@ -80,7 +83,8 @@ def parse_calendars(content: bytes) -> list[Component]:
     """
     found: list[Component] = []
     stack: list[Component] = []
-    for name, line in _split_lines(content):
+    with_lines = _CONTENT | others
+    for name, line in _split_lines(content, _STORED | others):
         if name == b"BEGIN":
             component = Component(_decode(line).partition(":")[2].strip().upper())
             _check_nesting(component, stack)
@@ -92,9 +96,9 @@ def parse_calendars(content: bytes) -> list[Component]:
         elif name == b"END":
             if not stack or stack[-1].name != _decode(line).partition(":")[2].strip().upper():
                 raise GenerationFailed("the calendar's components are not closed in order")
-            _drop_participants(stack.pop())
+            _drop_participants(stack.pop(), others)
         elif stack:
-            stack[-1].lines.setdefault(name.decode(), []).append(_decode(line) if name in _CONTENT else "")
+            stack[-1].lines.setdefault(name.decode(), []).append(_decode(line) if name in with_lines else "")
     if not found:
         raise GenerationFailed("the response is not a calendar")
     if stack:
@@ -102,9 +106,10 @@ def parse_calendars(content: bytes) -> list[Component]:
     return found
 
 
-def _drop_participants(component: Component) -> None:
+def _drop_participants(component: Component, others: frozenset[bytes]) -> None:
     """Remove the lines of participants if none of them has declined. They can be most of a feed."""
-    if not any("DECLINED" in line.upper() for line in component.lines.get("ATTENDEE", ())) and "ATTENDEE" in component.lines:
+    lines = component.lines.get("ATTENDEE")
+    if lines and b"ATTENDEE" not in others and not any("DECLINED" in line.upper() for line in lines):
         component.lines["ATTENDEE"] = [""]
 
 
@@ -114,7 +119,7 @@ def _check_nesting(component: Component, stack: list[Component]) -> None:
         raise GenerationFailed("a component of the calendar is not closed")
 
 
-def _split_lines(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _split_lines(content: bytes, stored: frozenset[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Yield the relevant lines with their names. QUIRK: servers use any kind of line end."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         content = content.decode("utf-16", "replace").encode()
@@ -126,7 +131,7 @@ def _split_lines(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         line = line.removeprefix(codecs.BOM_UTF8)
         match = _NAME.match(line)
         name = match[0].upper() if match else b""
-        if name in _STORED and not (name in _MAY_BE_EMPTY and line.rstrip().endswith(b":")):
+        if name in stored and not (name in _MAY_BE_EMPTY and line.rstrip().endswith(b":")):
             yield name, line
 
 

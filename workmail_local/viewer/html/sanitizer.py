@@ -1,5 +1,7 @@
 """Write a message's HTML again so that it looks the same and makes a browser contact no server.
 
+Pictures of other servers are the one exception, on demand and only as `<img>`: see `sanitize`.
+
 The frame's sandbox and content security policy stop scripts and loading, but not early connections: Chromium connects ahead for `<link>`,
 for frames and for a clicked link. So no address outside of the message is left in the HTML, except as the value of a `data-` attribute.
 
@@ -9,13 +11,14 @@ the tags stays, so the browser builds the same tree, and rules such as `body > t
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from html import escape
 from typing import Final
 
 from mailhooks.mime.html import Kind, Token, tokenize
-from workmail_local.viewer.css_sanitizer import COPIES, NO_IMAGE, sanitize_css
-from workmail_local.viewer.html_excerpt import WITHOUT_CONTENT, close_element
+from workmail_local.viewer.html.css_sanitizer import COPIES, NO_IMAGE, sanitize_css
+from workmail_local.viewer.html.excerpt import WITHOUT_CONTENT, close_element
+from workmail_local.viewer.html.remote_pictures import read_address
 
 NO_TARGET: Final = "#link-of-the-mail"
 """The address of each link: a place that the message does not have. A browser styles it as a link, and a click does nothing.
@@ -38,9 +41,9 @@ _REMOVED: Final = frozenset("animate animatecolor animatemotion animatetransform
 """The elements of SVG animation, which can change the address of a link (SVG 2, section 16.3), and those that replace the body."""
 
 _CHANGED: Final = frozenset(
-    """action archive attributionsrc autofocus background cite classid code codebase content data download dynsrc formaction
-    formtarget href http-equiv icon imagesrcset is longdesc lowsrc manifest nonce ping poster profile rel src srcdoc srcset target usemap
-    xlink:href xml:base""".split()
+    """action archive attributionsrc autofocus background cite classid code codebase content crossorigin data download dynsrc formaction
+    formtarget href http-equiv icon imagesrcset is longdesc lowsrc manifest nonce ping poster profile referrerpolicy rel src srcdoc srcset
+    target usemap xlink:href xml:base""".split()
 )
 """Attributes with addresses, and those with an effect outside of the message's own look."""
 
@@ -52,20 +55,23 @@ _LINKS: Final = frozenset(("a", "area"))
 _REFERRING: Final = frozenset(("base", "link", "meta", "script"))
 
 
-def sanitize(markup: str, find_image: Callable[[str], str] = lambda _: "") -> str:
+def sanitize(markup: str, find_image: Callable[[str], str] = lambda _: "", remote: Collection[str] = ()) -> str:
     """Return HTML that looks the same but makes a browser contact no server. Links look like links and have no target.
 
     Args:
         find_image: returns the `data:` address of a picture of the message by its address in the HTML; "" if the message lacks it.
+        remote: addresses that may stay as the `src` of an `<img>`, as `remote_pictures.read_address` returns them: the browser contacts
+            their servers, and no other.
     """
-    return "".join(_Writer(find_image).write(tokenize(markup)))
+    return "".join(_Writer(find_image, remote).write(tokenize(markup)))
 
 
 class _Writer:
     """Writes tokens as HTML."""
 
-    def __init__(self, find_image: Callable[[str], str]) -> None:
+    def __init__(self, find_image: Callable[[str], str], remote: Collection[str]) -> None:
         self._find_image = find_image
+        self._remote = remote
         self._in_noscript = False
 
     def write(self, tokens: Iterable[Token]) -> Iterator[str]:
@@ -143,7 +149,7 @@ class _Writer:
                 return NO_TARGET
             return (self._find_picture(address) or NO_IMAGE) if element in {"image", "feimage"} else None
         if name == "src" and element in _IMAGES:
-            return self._find_picture(address) or NO_IMAGE
+            return self._find_picture(address) or (element == "img" and self._find_remote(address)) or NO_IMAGE
         if name == "background":
             return self._find_picture(address) or None
         if name == "srcset" and element in {"img", "source"}:
@@ -152,6 +158,10 @@ class _Writer:
 
     def _find_picture(self, address: str) -> str:
         return address if address[:5].lower() == "data:" else self._find_image(address)
+
+    def _find_remote(self, address: str) -> str:
+        found = read_address(address) if self._remote else None
+        return found.url if found is not None and found.url in self._remote else ""
 
     def _find_candidates(self, text: str) -> Iterator[str]:
         """Yield the pictures of `srcset` that the message has (WHATWG HTML, section 4.8.4.3.10)."""

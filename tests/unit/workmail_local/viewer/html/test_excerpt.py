@@ -5,8 +5,8 @@ import re
 import pytest
 
 from mailhooks.mime.message import Message
-from workmail_local.viewer.html_excerpt import LIMIT, count_shown, cut
-from workmail_local.viewer.html_sanitizer import sanitize
+from workmail_local.viewer.html.excerpt import LIMIT, count_shown, cut
+from workmail_local.viewer.html.sanitizer import sanitize
 from workmail_local.viewer.rendered import render_documents
 
 LONG = "x" * (LIMIT + 100_000)

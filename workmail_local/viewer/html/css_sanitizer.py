@@ -8,7 +8,7 @@ NO_IMAGE: Final = "data:,"
 """The address of a picture that cannot be shown: a browser treats it like one that it cannot load."""
 
 COPIES: Final = "data-mail-"
-"""The beginning of the names under which `html_sanitizer` keeps the values of attributes that it changes, for selectors."""
+"""The beginning of the names under which `sanitizer` keeps the values of attributes that it changes, for selectors."""
 
 _ESCAPE: Final = r"\\(?:[0-9a-fA-F]{1,6}(?:\r\n|[ \t\n\r\f])?+|[^\n\r\f0-9a-fA-F])"
 _WORD: Final = rf"(?:[-\w]|[^\x00-\x7f]|{_ESCAPE})++"
@@ -47,7 +47,7 @@ def sanitize_css(css: str, find_image: Callable[[str], str], copied: frozenset[s
 
     Args:
         find_image: returns the `data:` address of a picture of the message; "" for another address.
-        copied: names of attributes that `html_sanitizer` keeps under other names: selectors look for these.
+        copied: names of attributes that `sanitizer` keeps under other names: selectors look for these.
 
     >>> sanitize_css("background:#123456 url(https://example.net/x.png) repeat-x", lambda address: "")
     'background:#123456 url("data:,") repeat-x'

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.markup import Elements
-from workmail_local.viewer.html_excerpt import cut
-from workmail_local.viewer.html_sanitizer import sanitize
+from workmail_local.viewer.html.excerpt import cut
+from workmail_local.viewer.html.sanitizer import sanitize
 
 LINK = 'href="#link-of-the-mail"'
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from workmail_local.viewer.css_sanitizer import sanitize_css
+from workmail_local.viewer.html.css_sanitizer import sanitize_css
 
 PICTURES = {"cid:logo@shop.example": "data:image/png;base64,AAAA"}
 

@@ -34,6 +34,7 @@ _MOST_ALIKE: Final = 50
 _UNKNOWN: Final = frozenset(("application/octet-stream", "application/x-octet-stream", "binary/octet-stream", "application/binary"))
 """Types under which any content is sent."""
 
+_SHOWN: Final = frozenset((*(subtype for _, subtype in _SIGNATURES), "jpg", "pjpeg", "apng", "vnd.microsoft.icon"))
 _SUBTYPE: Final = re.compile(r"[^a-z0-9.+-]")
 
 _Place = tuple[str, ...]
@@ -79,6 +80,10 @@ class PictureFinder:
                 return f"data:image/{subtype};base64,{base64.b64encode(content).decode('ascii')}"
         return ""
 
+    def has(self, address: str) -> bool:
+        """Return whether the message has a picture of this address."""
+        return any(_find_subtype(self._raw, part) for part in self._find_parts(address))
+
     def _find_parts(self, address: str) -> Iterator[Part]:
         for each in self._addresses.resolve(self._part, address):
             if found := self._by_address.get(each):
@@ -87,6 +92,12 @@ class PictureFinder:
     def _count_common(self, found: tuple[_Place, Part]) -> int:
         """Return how near a part is: several messages inside of this one may use the same address."""
         return next((at for at, (one, other) in enumerate(zip(found[0], self._place, strict=False)) if one != other), len(self._place))
+
+
+def find_picture_type(raw: bytes, part: Part) -> str:
+    """Return the type of a picture that a browser can show, such as `image/png`; "" for another file."""
+    subtype = _find_subtype(raw, part) if part.maintype == "image" or part.content_type in _UNKNOWN else ""
+    return f"image/{subtype}" if subtype in _SHOWN else ""
 
 
 def _find_subtype(raw: bytes, part: Part) -> str:

@@ -140,7 +140,7 @@ class _Cutter:
         if name in WITHOUT_CONTENT:
             self._count_hidden()
         elif name == "noscript":
-            if not in_noscript:  # `html_sanitizer` leaves out others in it
+            if not in_noscript:  # `sanitizer` leaves out others in it
                 yield from self._keep_all(text, in_noscript=True)
         elif name in {"style", "title"}:
             size = count_shown(text)

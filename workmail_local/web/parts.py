@@ -1,0 +1,92 @@
+"""The parts of a message as downloads and pictures, and the JSON of its parts, links, calendars and source."""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailhooks.mime.message import Message
+from workmail_local.mail.documents import to_document
+from workmail_local.viewer.parts.attachments import describe_file, find_part, make_file_name, read_content
+from workmail_local.viewer.parts.part_view import embed_picture, show_calendars
+from workmail_local.viewer.source import list_source
+from workmail_local.web.content import MAX_PARTS, answer_frame, check_links, load_side, load_trace, read_run_number
+from workmail_local.web.json_bodies import write_json
+from workmail_local.web.templating import Site
+
+_NO_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
+_MISSING: Final = "This message has no such part, or it is a multipart."
+
+
+def _load_message(site: Site, request: Request) -> Message:
+    """Return one side of a message: of the path, or else of the query; `after` the first rule run if neither names one."""
+    path, query = request.path_params, request.query_params
+    run_number = path["passage"] if "passage" in path else read_run_number(request)
+    return Message(load_side(site, load_trace(site, request), run_number, path.get("side") or query.get("side") or "after"))
+
+
+def download(site: Site, request: Request) -> Response:
+    """Return the decoded bytes of a part. A browser only saves them, with any type that the sender gave them."""
+    message, number = _load_message(site, request), request.path_params["part"]
+    part = find_part(message, number)
+    if part is None:
+        raise HTTPException(404, _MISSING)
+    headers = {
+        "content-disposition": write_disposition(make_file_name(message, number, part)),
+        "content-security-policy": _NO_POLICY,
+        "x-content-type-options": "nosniff",
+    }
+    return Response(read_content(message.raw, part), media_type="application/octet-stream", headers=headers)
+
+
+def write_disposition(name: str) -> str:
+    """Return a Content-Disposition that saves a file under a name (RFC 6266, RFC 8187).
+
+    >>> print(write_disposition("B\\u00fccher.pdf"))
+    attachment; filename="B_cher.pdf"; filename*=UTF-8''B%C3%BCcher.pdf
+    """
+    plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\\\%' else "_" for char in name)
+    return f'attachment; filename="{plain}"' + ("" if plain == name else f"; filename*=UTF-8''{quote(name, safe='', errors='replace')}")
+
+
+def show_picture(site: Site, request: Request) -> Response:
+    """Return a picture in HTML for a frame: as an image a browser runs nothing of it, also of SVG."""
+    address = embed_picture(_load_message(site, request), request.path_params["part"])
+    if address is None:
+        raise HTTPException(404, "This part is no picture that a browser shows, or it is too large for a page.")
+    return answer_frame(f'<!DOCTYPE html><style>img {{ max-width: 100% }}</style><img src="{address}" alt="">')
+
+
+def list_as_json(site: Site, request: Request) -> Response:
+    """Return the parts of a message, apart from multiparts."""
+    message = _load_message(site, request)
+    found = [(number, part) for number, part in message.structure.numbered() if part.maintype != "multipart"]
+    rows = [to_document(describe_file(message, number, part)) for number, part in found[:MAX_PARTS]]
+    for row in rows:
+        del row["differs"]
+    return write_json({"count": len(found), "parts": rows})
+
+
+def list_links_as_json(site: Site, request: Request) -> Response:
+    """Return the links of a message and its pictures on other servers, with what may deceive a reader. Nothing is contacted."""
+    found = check_links(_load_message(site, request))
+    pictures: list[dict[str, Any]] = [
+        {"address": each.address.url, "host": each.address.host, "description": each.description, "is_pixel": each.is_pixel}
+        for each in found.pictures
+    ]
+    return write_json({"links": [to_document(row) for row in found.links.items], "pictures": pictures, "notes": [*found.notes]})
+
+
+def list_calendars_as_json(site: Site, request: Request) -> Response:
+    """Return the calendar parts of a message in words."""
+    shown = show_calendars(_load_message(site, request))
+    return write_json({"calendars": [to_document(each) for each in shown.items], "notes": [*shown.notes]})
+
+
+def show_source_as_json(site: Site, request: Request) -> Response:
+    """Return the source of a message, line by line, with long bodies cut."""
+    message = _load_message(site, request)
+    shown = list_source(message)
+    return write_json({"size": len(message.raw), "lines": [to_document(line) for line in shown.items], "notes": [*shown.notes]})
