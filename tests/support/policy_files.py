@@ -22,6 +22,12 @@ MESSAGE = (
     b"Subject: Our contract\r\n\r\nHello\r\n"
 )
 
+WITH_FILE = MESSAGE.removesuffix(b"\r\n\r\nHello\r\n") + (
+    b"\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n"
+    b"--b\r\nContent-Type: a/b\r\nContent-Disposition: attachment; filename=a.doc\r\n\r\nx\r\n--b--\r\n"
+)
+"""The message with an attachment."""
+
 
 def write_policy(folder: Path, text: str = POLICY, name: str = "policy.yaml") -> str:
     """Write a policy and return its path."""

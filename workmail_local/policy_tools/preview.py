@@ -49,7 +49,7 @@ def preview_policy(name: str, saved: bytes, file: Path, options: TrialOptions) -
             ("Rules", list(outcome.matched) or ["none applies"]),
             ("Verdicts", [count_verdicts(outcome)]),
             ("Added", list(outcome.added)),
-            ("Changes", [f'{describe_change(each)} (rule "{each.rule.name}")' for each in outcome.changes]),
+            ("Changes", [f'{describe_change(each)} (rule "{each.rule.name}")' for each in applied.applied]),
             ("Effects", [f'{describe_effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]),
         ),
     )

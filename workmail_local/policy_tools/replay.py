@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mailhooks.policy import Outcome, Policy, RuleFailed
+from mailhooks.hooks.content_changes import ChangedContent
+from mailhooks.policy import Policy, RuleFailed
 from workmail_local.errors import NoEnvelope
 from workmail_local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
-from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, make_trial_message, read_date
+from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, carry_out_changes, make_trial_message, read_date
 
 _MAILDIR = frozenset({"cur", "new"})
 
@@ -21,6 +22,8 @@ class OutcomeSummary:
     """A policy's outcome for one message, in words.
 
     Attributes:
+        changes: those that change the message: not a tag that it already has, nor the removal of attachments that it does not have.
+        changing: the rules whose changes these are.
         retry: why the invocation would fail, so that WorkMail retries it; "" when it would not fail.
         key: equal for outcomes that have the same result for the message, whichever rules caused it.
     """
@@ -31,6 +34,7 @@ class OutcomeSummary:
     bounces: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    changing: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     retry: str = ""
@@ -75,6 +79,7 @@ class Replay:
         errors: the messages without an outcome, by kind of error.
         differ, retried, failed: the messages with another outcome, a failing invocation, a condition or action that failed.
         applied, applied_old: for each rule of the policy, and of the other policy, the messages that it applies to.
+        changed, changed_old: for each rule, the messages whose content it changes.
         active: for each rule of the policy, the messages at whose time the rule is active.
     """
 
@@ -88,6 +93,8 @@ class Replay:
         self.errors: Counter[str] = Counter()
         self.applied: Counter[str] = Counter()
         self.applied_old: Counter[str] = Counter()
+        self.changed: Counter[str] = Counter()
+        self.changed_old: Counter[str] = Counter()
         self.active: Counter[str] = Counter()
 
     @property
@@ -134,8 +141,10 @@ class Replay:
         self.retried += bool(row.new.retry)
         self.failed += bool(row.new.failures)
         self.applied.update((*row.new.rules, *row.new.reported))
+        self.changed.update(row.new.changing)
         if row.old is not None:
             self.applied_old.update((*row.old.rules, *row.old.reported))
+            self.changed_old.update(row.old.changing)
 
 
 def _find_messages(folder: Path) -> Iterator[Path]:
@@ -154,27 +163,30 @@ def _find_messages(folder: Path) -> Iterator[Path]:
 
 def _summarize(trial: Trial, message: TrialMessage, now: datetime) -> OutcomeSummary:
     try:
-        outcome = trial.evaluate(message, now)
+        content = carry_out_changes(message, trial.evaluate(message, now))
     except RuleFailed as failed:
         return OutcomeSummary(retry=str(failed), verdicts="fails: WorkMail retries", key=("fails",))
+    outcome = content.outcome
     return OutcomeSummary(
         outcome.matched,
         outcome.reported,
         count_verdicts(outcome),
         tuple(dict.fromkeys(action.bounce_message for action in outcome.verdicts.values() if action.bounce_message)),
         outcome.added,
-        tuple(map(describe_change, outcome.changes)),
+        tuple(map(describe_change, content.applied)),
+        tuple(dict.fromkeys(wanted.rule.name for wanted in content.applied)),
         tuple(describe_effect(wanted.effect) for wanted in outcome.effects),
         tuple(describe_failures(outcome)),
-        key=_result_key(outcome),
+        key=_result_key(content),
     )
 
 
-def _result_key(outcome: Outcome) -> tuple[Any, ...]:
-    """Return the outcome's results without the rules that caused them."""
+def _result_key(content: ChangedContent) -> tuple[Any, ...]:
+    """Return the results of an outcome without the rules that caused them."""
+    outcome = content.outcome
     return (
         outcome.by_recipient,
         {address.lower() for address in outcome.added},
-        [wanted.change for wanted in outcome.changes],
+        [wanted.change for wanted in content.applied],
         [(wanted.effect, wanted.recipients) for wanted in outcome.effects],
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from mailhooks.content.template import read_values
 from mailhooks.contract import ContractError, MailFlowEvent
-from mailhooks.hooks.content_changes import AppliedChanges, apply_changes
+from mailhooks.hooks.content_changes import AppliedChanges, ChangedContent, apply_changes, change_content
 from mailhooks.hooks.preflight import Rejection, rejections_of_edits
 from mailhooks.mime.headers import scan
 from mailhooks.mime.message import Message
@@ -176,3 +176,11 @@ def change_message(message: TrialMessage, outcome: Outcome) -> tuple[AppliedChan
     applied = apply_changes(content, outcome.changes, read_values(content, message.event.mail_from))
     rejections = rejections_of_edits(content, applied.change.edits, added_parts=applied.change.added_parts) if applied.change.edits else []
     return applied, rejections
+
+
+def carry_out_changes(message: TrialMessage, outcome: Outcome) -> ChangedContent:
+    """Return the outcome with its changes carried out in memory: one may have no effect, or not be possible."""
+    if not outcome.changes:
+        return ChangedContent(outcome)
+    content = Message(message.raw)
+    return change_content(content, outcome, read_values(content, message.event.mail_from))

@@ -68,7 +68,7 @@ def _lines(row: ReplayRow, style: Style) -> Iterator[str]:
         yield _outcome(row.name, row.old)
         yield _outcome("  ->", row.new)
     for failure in row.new.failures:
-        yield fit(f"  not evaluated: {escape_controls(failure)}", WIDTH)
+        yield fit(f"  failed: {escape_controls(failure)}", WIDTH)
 
 
 def _outcome(name: str, outcome: OutcomeSummary) -> str:
@@ -85,15 +85,22 @@ def _summary(policy: Policy, old: Policy | None, run: Replay, style: Style) -> I
     differ = f", {run.differ:,} differ" if old else ""
     parts = [f"{number:,} {what}" for what, number in run.errors.most_common()]
     parts += [f"{run.retried:,} with an invocation that fails"] if run.retried else []
-    parts += [f"{run.failed:,} with a condition that was not evaluated"] if run.failed else []
+    parts += [f"{run.failed:,} with a condition or an action that failed"] if run.failed else []
     count = f"{format_count(run.messages, 'message')}{differ}"
     yield f"{style.bold(count)}{''.join(f'; {part}' for part in parts)}"
     own = [rule.name for rule in policy.rules]
     evaluated = run.messages - run.errors.total()
-    for name in dict.fromkeys([*own, *(rule.name for rule in (old.rules if old else ()))]):
+    policies = [policy, *([old] if old else [])]
+    changing = {rule.name for each in policies for rule in each.rules if rule.changes and not rule.report}
+    for name in dict.fromkeys(rule.name for each in policies for rule in each.rules):
+        note = ""
+        if evaluated and name in own and not run.active[name]:
+            note = "  (not active at the time of any message: see --at)"
+        elif name in changing and (run.changed[name], run.changed_old[name]) != (run.applied[name], run.applied_old[name]):
+            before = f"{run.changed_old[name]:,} -> " if old else ""
+            note = f"  (changes {before}{run.changed[name]:,})"
         number = f"{run.applied_old[name]:>9,} -> {run.applied[name]:<9,}" if old else f"{run.applied[name]:>9,}"
-        idle = evaluated and name in own and not run.active[name]
-        yield fit(f"  {number}  {escape_controls(name)}{'  (not active at the time of any message: see --at)' if idle else ''}", WIDTH)
+        yield fit(f"  {number}  {escape_controls(name)}{note}", WIDTH)
     for group in sorted(run.unknown_groups):
         yield f"{escape_controls(group)} has no members here: give them with --group"
     if run.misses_people:

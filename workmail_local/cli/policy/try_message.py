@@ -10,7 +10,7 @@ from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
 from mailhooks.policy.evaluation.explanation import UNLISTED_WORDS, describe_result, explain_conditions
-from mailhooks.policy.evaluation.outcome import RuleTrace
+from mailhooks.policy.evaluation.outcome import RuleTrace, WantedChange
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.rule import NoDisclaimer, StripAttachments
 from workmail_local.console.rows import LABEL, format_cell, label_rows, limit_rows
@@ -57,7 +57,9 @@ def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
         print("       WorkMail retries the invocation until the flow rule's timeout; then the flow rule's fallback action applies.")
         return 0
     print(*_rules(trace, outcome, style), sep="\n")
-    print("", *_outcome(outcome, style), *_content(message, outcome), *_show("Note", _notes(outcome, trial, saved, message)), sep="\n")
+    applied, rejections = change_message(message, outcome)
+    content, notes = _content(message, applied, rejections), _show("Note", _notes(outcome, trial, saved, message))
+    print("", *_outcome(outcome, applied, style), *content, *notes, sep="\n")
     return 0
 
 
@@ -91,7 +93,7 @@ def _rule(rule: RuleTrace, outcome: Outcome, style: Style) -> Iterator[str]:
         yield "  (no conditions)"
 
 
-def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
+def _outcome(outcome: Outcome, applied: AppliedChanges, style: Style) -> Iterator[str]:
     yield style.bold("Outcome")
     verdicts = outcome.by_recipient
     rows = [
@@ -103,7 +105,8 @@ def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield from _show("Verdicts", rows)
     yield from _show("Bounce", dict.fromkeys(f'"{action.bounce_message}"' for action in verdicts.values() if action.bounce_message))
     yield from _show("Added", outcome.added)
-    yield from _show("Changes", [f'{describe_change(each)} (rule "{each.rule.name}")' for each in outcome.changes])
+    yield from _show("Changes", [f'{describe_change(each)} (rule "{each.rule.name}")' for each in applied.applied])
+    yield from _show("No effect", map(_describe_unneeded, _list_unneeded(outcome, applied)))
     effects = [f'{describe_effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]
     yield from _show("Effects", effects)
     yield from _show("Mixed", [f'rule "{name}" wants its change for only some recipients who get the message' for name in outcome.mixed])
@@ -111,25 +114,22 @@ def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield from _show("Answer", [f"{format_count(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
 
 
-def _content(message: TrialMessage, outcome: Outcome) -> Iterator[str]:
+def _list_unneeded(outcome: Outcome, applied: AppliedChanges) -> list[WantedChange]:
+    """Return the wanted changes that change nothing in this message."""
+    refused = [wanted for wanted, _ in applied.refused]
+    return [wanted for wanted in outcome.changes if wanted not in applied.applied and wanted not in refused]
+
+
+def _describe_unneeded(wanted: WantedChange) -> str:
+    why = "no attachment matches" if isinstance(wanted.change, StripAttachments) else "the message already has it"
+    return f'{describe_change(wanted)} (rule "{wanted.rule.name}"): {why}'
+
+
+def _content(message: TrialMessage, applied: AppliedChanges, rejections: Iterable[Rejection]) -> Iterator[str]:
     """Show the changed lines, or that the content is unchanged."""
-    if not outcome.changes:
-        yield from _show("Content", [f"{len(message.raw):,} bytes, unchanged"])
-        return
-    applied, rejections = change_message(message, outcome)
-    lines = LineDiff(message.raw, applied.content).excerpt(WIDTH - LABEL - 2)
-    size = f"{len(message.raw):,}"
-    size = f"{size} -> {len(applied.content):,} bytes" if lines else f"{size} bytes, unchanged{_why_unchanged(applied, outcome)}"
+    lines = LineDiff(message.raw, applied.content).excerpt(WIDTH - LABEL - 2) if applied.change.edits else []
+    size = f"{len(message.raw):,} -> {len(applied.content):,} bytes" if lines else f"{len(message.raw):,} bytes, unchanged"
     yield from _show("Content", [size, *lines, *_refusals(applied), *map(_rejection, rejections)])
-
-
-def _why_unchanged(applied: AppliedChanges, outcome: Outcome) -> str:
-    """Return why no wanted change has an effect; `""` if one of them cannot be made."""
-    if applied.refused:
-        return ""
-    strips = [isinstance(wanted.change, StripAttachments) for wanted in outcome.changes]
-    reasons = [*(["no attachment matches"] if any(strips) else []), *([] if all(strips) else ["the message already has the other changes"])]
-    return f": {' and '.join(reasons)}" if any(strips) else ": the message already has all of it"
 
 
 def _refusals(applied: AppliedChanges) -> Iterator[str]:

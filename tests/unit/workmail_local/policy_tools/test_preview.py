@@ -29,3 +29,11 @@ def test_the_options_name_either_a_policy_or_a_disclaimer() -> None:
 def test_a_policy_without_a_matching_rule_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", save_message(tmp_path), "--policy", write_policy(tmp_path), "--from", "ana@example.com"]) == 0
     assert "nothing to do" in capsys.readouterr().out
+
+
+def test_only_changes_with_an_effect_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = "version: 1\norganization: {domains: [example.com]}\nrules: [{name: R, do: {strip_attachments: {extensions: [exe]}}}]"
+    assert main(["preview", save_message(tmp_path), "--policy", write_policy(tmp_path, policy)]) == 0
+    out = capsys.readouterr().out
+    assert "nothing to do" in out
+    assert "strip_attachments" not in out

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.policy_files import MESSAGE, POLICY, save_message, write_policy
+from tests.support.policy_files import MESSAGE, POLICY, WITH_FILE, save_message, write_policy
 from workmail_local.cli.main import main
 from workmail_local.policy_tools.memory_services import MemoryRates
 
@@ -140,23 +140,32 @@ def test_a_change_that_cannot_be_made_has_the_reason(run_try) -> None:
     assert "do not get the message" not in out
 
 
+NO_FILE = 'strip_attachments (rule "R"): no attachment matches'
+HAS_TAG = 'subject_tag "Our" (rule "R"): the message already has it'
+
+
 @pytest.mark.parametrize(
-    "do, raw, expected",
+    "do, raw, changes, no_effect",
     [
-        ("[{ strip_attachments: { extensions: [exe] } }]", MESSAGE, "unchanged: no attachment matches"),
-        ('[{ subject_tag: "Our" }]', MESSAGE, "unchanged: the message already has all of it"),
+        ("[{ strip_attachments: { extensions: [exe] } }]", MESSAGE, "", f"No effect {NO_FILE}"),
+        ('[{ subject_tag: "Our" }]', MESSAGE, "", f"No effect {HAS_TAG}"),
+        ('[{ strip_attachments: { extensions: [exe] } }, { subject_tag: "Our" }]', MESSAGE, "", f"No effect {NO_FILE} {HAS_TAG}"),
         (
-            '[{ strip_attachments: { extensions: [exe] } }, { subject_tag: "Our" }]',
+            '[{ strip_attachments: { extensions: [exe] } }, { subject_tag: "Your" }]',
             MESSAGE,
-            "unchanged: no attachment matches and the message already has the other changes",
+            'Changes subject_tag "Your" (rule "R") ',
+            f"No effect {NO_FILE}",
         ),
-        ("[{ strip_attachments: { extensions: [exe] } }]", AMBIGUOUS, "bytes, unchanged"),
+        ("[{ strip_attachments: { extensions: [exe] } }]", AMBIGUOUS, "", ""),
+        ("[{ strip_attachments: { extensions: [doc] } }]", WITH_FILE, 'Changes strip_attachments (rule "R") ', ""),
     ],
 )
-def test_an_unchanged_message_has_the_reason(run_try, do: str, raw: bytes, expected: str) -> None:
+def test_only_changes_with_an_effect_are_changes(run_try, do: str, raw: bytes, changes: str, no_effect: str) -> None:
     found = " ".join(run_try(policy=rule(f"do: {do}"), raw=raw).split())
-    assert expected in found
-    assert ("already has all of it" in found) is (expected.endswith("all of it"))
+    assert f"{changes}{no_effect}" in found
+    assert ("Changes " in found) is bool(changes)
+    assert ("No effect " in found) is bool(no_effect)
+    assert ("bytes, unchanged" in found) is not bool(changes)
     assert ("not made: strip_attachments" in found) is (raw is AMBIGUOUS)
 
 
