@@ -3,8 +3,8 @@
 This module converts the errors of `jsonschema` to `ContractError`. A schema's `description` is a noun phrase: the error's "expected ...".
 """
 
+import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import cache
 from itertools import islice
 from typing import Any, Final
@@ -16,6 +16,7 @@ from referencing.retrieval import to_cached_resource
 
 from mailhooks.contract.errors import ContractError, describe_kind
 from mailhooks.contract.schema_files import read_schema, read_text
+from mailhooks.suggestions import suggest
 
 
 def raise_violation(schema: str, document: object) -> None:
@@ -32,12 +33,16 @@ def find_violations(schema: str, document: object, limit: int) -> list[tuple[tup
         place = tuple(error.absolute_path)
         violation = _contract_error(error)
         if error.validator == "additionalProperties":
-            found.extend(((*place, name), f"expected {violation.expected}") for name in _unknown_properties(error))
+            found.extend(((*place, name), _describe_unknown(name, error, violation)) for name in _unknown_properties(error))
         else:
             missing = (_missing_property(error),) if error.validator == "required" else ()
-            found.append(((*place, *missing), _describe_limit(error) or f"expected {violation.expected}, got {violation.got}"))
+            text = _describe_limit(error) or f"expected {violation.expected}, got {violation.got}{_suggest_word(error)}"
+            found.append(((*place, *missing), text))
     return found
 
+
+_WORDS: Final = re.compile(r"\^\(([a-z_|]+)\)\$\(\?!\\n\)")
+"""A pattern that allows some words: the schema of a value that may also be a list of them."""
 
 _COUNTED: Final = {"rules": "rules", "lists": "lists", "do": "actions"}
 
@@ -65,6 +70,22 @@ def _unknown_properties(error: ValidationError) -> list[str]:
     schema: Any = error.schema
     value: Any = error.instance
     return [str(name) for name in value if name not in schema.get("properties", {})]
+
+
+def _describe_unknown(name: str, error: ValidationError, violation: ContractError) -> str:
+    schema: Any = error.schema
+    suggestion = suggest(name, schema.get("properties", {}))
+    return f"unknown key{suggestion}" if suggestion else f"expected {violation.expected}"
+
+
+def _suggest_word(error: ValidationError) -> str:
+    """Return the question for the word of a schema that is most like a text; "" if the schema has no words or none is like it."""
+    schema: Any = error.schema
+    if not isinstance(error.instance, str):
+        return ""
+    words = [word for word in schema.get("enum", ()) if isinstance(word, str)]
+    pattern = _WORDS.fullmatch(schema.get("pattern", ""))
+    return suggest(error.instance, [*words, *(pattern[1].split("|") if pattern else ())])
 
 
 def _missing_property(error: ValidationError) -> str:
@@ -128,7 +149,7 @@ def _contract_error(error: ValidationError) -> ContractError:
 
 def _is_misspelt(name: object, known: Iterable[str]) -> bool:
     """Return whether a name resembles a property of the contract. Other names are not quoted, because a name may contain an address."""
-    return isinstance(name, str) and name.isidentifier() and bool(get_close_matches(name, list(known), n=1, cutoff=0.8))
+    return isinstance(name, str) and name.isidentifier() and bool(suggest(name, known, likeness=0.8))
 
 
 def _expected(schema: Any) -> str:

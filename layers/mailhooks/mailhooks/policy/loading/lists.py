@@ -41,7 +41,9 @@ class Lists:
         if not text.startswith("list:"):
             return None
         if text[5:] not in self._given:
-            raise InvalidValue(f"expected the name of a list under `lists`, got {text[5:]!r}")
+            from mailhooks.suggestions import suggest  # Late: a valid policy does not need it.
+
+            raise InvalidValue(f"expected the name of a list under `lists`, got {text[5:]!r}{suggest(text[5:], self._given)}")
         return text[5:]
 
     def texts(self, name: str) -> tuple[str, ...]:
