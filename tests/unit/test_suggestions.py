@@ -1,4 +1,4 @@
-"""The known word that a mistyped one stands for."""
+"""The known word that is most like a mistyped one."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Finds the word that a mistyped one stands for."""
+"""Finds the known word that is most like a mistyped one."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

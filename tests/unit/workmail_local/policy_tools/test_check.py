@@ -21,7 +21,7 @@ def test_every_problem_has_its_line_and_rule(tmp_path: Path, capsys: pytest.Capt
     assert main(["check", file]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f'{file}:8: rule "External banner": when/direction: expected inbound or outbound')
-    assert lines[1].startswith(f'{file}:12: rule "Contracts": when/recipients: expected no properties')
+    assert lines[1].startswith(f'{file}:12: rule "Contracts": when/recipients: unknown key; did you mean recipient?')
     assert lines[2] == "INVALID  2 problems"
 
 
