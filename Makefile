@@ -25,7 +25,7 @@ TEMPLATES := template.yaml $(wildcard organization/template.yaml samples/*/templ
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help parsers run serve serve-containers test test-fast test-slow test-all test-lambda check scan e2e walkthrough servers bench sizing fuzz fidelity render pictures docs format requirements clean
+.PHONY: help parsers run serve serve-containers test test-fast test-slow test-all test-lambda check scan e2e walkthrough servers bench sizing fuzz fidelity render pictures docs format dist requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
@@ -154,6 +154,10 @@ format: $(VENV)/.ready-dev  ## format the code
 	@$(VENV)/bin/ruff check --fix -q .
 	@$(VENV)/bin/ruff format -q .
 
+dist: $(VENV)/.ready-run  ## the wheel and the source archive in dist/
+	@rm -rf dist
+	@$(VENV)/bin/hatchling build
+
 # The pins are for every platform, with hashes, and without the address of the package index.
 requirements:  ## pin the requirements of the *.in files
 	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv
@@ -171,4 +175,4 @@ PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platfo
   -c requirements-dev.txt layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
 clean:  ## remove all files that make created
-	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) $(DOCS_VENV) .venv-uv .arm64 site .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) $(DOCS_VENV) .venv-uv .arm64 dist site .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -104,7 +104,7 @@ def _container() -> Iterator[str]:
 
 def _run(container: str, commands: str) -> tuple[int, str]:
     """Run commands in the container. Return the exit status and the output."""
-    # README.md: "With `.venv/bin/python` as `python`".
+    # The pages use an activated environment.
     path = f"export PATH=$PATH:{_FOLDER}/.venv/bin:{_FOLDER}/.venv-sam/bin\n"
     shell = ["docker", "exec", container, "timeout", str(_BLOCK_LIMIT_S), "sh", "-euc", path + commands]
     done = subprocess.run(shell, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

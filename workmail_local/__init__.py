@@ -5,16 +5,18 @@
 
 from typing import TYPE_CHECKING
 
+from workmail_local.errors import HookFailed, explain_missing_package
+
 if TYPE_CHECKING:
     from workmail_local.workmail import LocalWorkMail
 
-__all__ = ["LocalWorkMail"]
+__all__ = ["HookFailed", "LocalWorkMail"]
 
 
 def __getattr__(name: str) -> object:
     """Import `LocalWorkMail` at its first use: it needs moto and boto3, and `python -m workmail_local --help` must answer at once."""
     if name == "LocalWorkMail":
-        from workmail_local.workmail import LocalWorkMail
-
+        with explain_missing_package():
+            from workmail_local.workmail import LocalWorkMail
         return LocalWorkMail
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

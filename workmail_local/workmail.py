@@ -17,6 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from email.message import Message
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Final
@@ -25,16 +26,20 @@ from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import BUCKET_PATTERN
 from workmail_local.aws.services import LocalAws
 from workmail_local.aws_client import REGION
+from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.configuration import Configuration, load_configuration
 from workmail_local.config.directory import Group, User
+from workmail_local.config.problems import FileProblem, find_policy_problems
 from workmail_local.config.smtp import Tls
 from workmail_local.errors import LocalError, UnknownMessage
 from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
 from workmail_local.mail.history import Destination, History, MessageTrace
+from workmail_local.mail.message_octets import to_octets, without_blind_copies
 from workmail_local.mail.release import Release
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.mail_server import MailServer
 from workmail_local.queue.recipient_policy import RecipientPolicy
+from workmail_local.runtime.failures import describe_failure
 from workmail_local.servers import HOST, join_address
 from workmail_local.smtp.server import SmtpServer
 from workmail_local.storage.maildir import Delivered
@@ -66,6 +71,7 @@ class LocalWorkMail(LocalAws):
         folder: contains the spool and the mailboxes; None for a temporary folder.
         speed: divides the time that WorkMail waits: before a retry, and until the rule's timeout.
         lambda_endpoint: URL of `sam local start-lambda`, or of another endpoint that runs functions; "" for none.
+        retry_unloadable: whether a function that cannot be loaded is called again, as in WorkMail; by default the first call decides.
         services: see `LocalAws`.
 
     Raises:
@@ -80,6 +86,7 @@ class LocalWorkMail(LocalAws):
         folder: Path | None = None,
         speed: float = 60.0,
         lambda_endpoint: str = "",
+        retry_unloadable: bool = False,
         **services: Any,
     ) -> None:
         super().__init__(**services)
@@ -87,6 +94,7 @@ class LocalWorkMail(LocalAws):
         self._folder = folder
         self._speed = speed
         self._lambda_endpoint = lambda_endpoint
+        self._retry_unloadable = retry_unloadable
         self._mail_stack = ExitStack()
         self._mail_server: MailServer | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
@@ -125,32 +133,50 @@ class LocalWorkMail(LocalAws):
 
     def send(
         self,
-        raw: bytes,
+        message: bytes | str | Message | Path,
         *,
         mail_from: str | None = None,
         to: Sequence[str] = (),
         direction: FlowDirection | str | None = None,
+        event: Mapping[str, Any] | None = None,
+        expect_failure: bool = False,
         wait_s: float = 60.0,
     ) -> MessageTrace:
         """Send a message and wait until it is done.
 
         Args:
-            raw: the message as SMTP transfers it: lines end in CRLF.
+            message: see `to_octets`. Of a `Message`, Bcc is only for the envelope.
             mail_from, to: the envelope; missing parts come from the header.
             direction: `INBOUND` or `OUTBOUND`; by default outbound when the sender is in the organization.
+            event: see `accept`.
+            expect_failure: whether to wait for the retries of a function that fails, and return the trace.
             wait_s: seconds to wait at most.
 
         Returns:
             The message's trace.
 
         Raises:
+            HookFailed: a function failed. Raised at the first failed attempt; the retries continue.
+            ContractError, InvalidArgument, OSError: see `accept` and `to_octets`.
             NoEnvelope: neither the header nor the arguments name a sender and a recipient.
             SettleTimeout: the message is not done in time. Its processing continues.
         """
+        raw = to_octets(message)
         overrides = EnvelopeOverrides(FlowDirection(direction.upper()) if direction else None, mail_from, to)
         envelope = envelope_for(raw, overrides, self.configuration.domains)
         sender = envelope.author if mail_from is None else mail_from
-        return self.wait_for(self.accept(Submission(envelope.direction, sender, envelope.recipients, raw)), wait_s)
+        transferred = without_blind_copies(message) if isinstance(message, Message) else raw
+        number = self.accept(Submission(envelope.direction, sender, envelope.recipients, transferred), event=event)
+        if not expect_failure:
+            self.mail_server.workers.wait_for(number, wait_s, self._raise_failure)
+        return self.wait_for(number, wait_s)
+
+    def _raise_failure(self, number: int) -> None:
+        """Raise HookFailed if a function has failed for a message."""
+        trace = self.history.trace(number)
+        for run in trace.rule_runs if trace else ():
+            if run.failures:
+                raise describe_failure(number, run)
 
     def send_again(self, number: int, *, mail_from: str | None = None, to: Sequence[str] = (), wait_s: float = 60.0) -> MessageTrace:
         """Send a stored message, as it was accepted, as a new message, and wait until it is done.
@@ -301,6 +327,14 @@ class LocalWorkMail(LocalAws):
         return source if isinstance(source, Configuration) else source()
 
     @property
+    def file_problems(self) -> Sequence[FileProblem]:
+        """The errors in the files of the configuration and of the functions' policies, as they are saved now."""
+        configuration = self.configuration
+        reload = self._configuration
+        own = [reload.problem] if isinstance(reload, ConfigReload) and reload.problem else []
+        return [*own, *find_policy_problems(configuration)]
+
+    @property
     def mail_server(self) -> MailServer:
         """The server that processes accepted mail. It starts at the first use."""
         if self._mail_server is None:
@@ -315,6 +349,7 @@ class LocalWorkMail(LocalAws):
                     lambda_endpoint=self._lambda_endpoint,
                     speed=self._speed,
                     report=self._listener or (lambda _: None),
+                    retry_unloadable=self._retry_unloadable,
                 )
             )
         return self._mail_server

@@ -1,5 +1,8 @@
 """Each command in the documentation runs here, or CI runs it, or a comment above its block names what it needs.
 
+What runs here, runs in a clone, and in a folder with `workmail-hooks examples` after an installation of the wheel. `make`, `sam` and
+`. .venv/bin/activate` are for clones.
+
 The comments: `<!-- needs an account -->` (of AWS, or a tenant), `<!-- needs Docker -->`,
 `<!-- needs the package index -->`, and `<!-- runs for minutes -->` for targets of make, which a test finds in the Makefile.
 """
@@ -8,22 +11,24 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from mailhooks.policy import load
+from tests.support import serve_once
+from tests.support.installation import build, clean_environment, install_without_packages
 from tools.pages import read_fences
 from workmail_local.config.functions import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "samples").rglob("*.md"))]
 COMMENT = re.compile(r"(?:^|\s)#.*")
 MARKERS = ("", "needs an account", "needs Docker", "needs the package index", "runs for minutes")
+HERE = ("workmail-hooks", "printf", "cd", ".")
 CI = (ROOT / ".ci/run").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
@@ -90,33 +95,78 @@ def is_run_by_ci(words: list[str]) -> bool:
     return words == ["sam", "build"] and "e2e" in ci_targets() and '["build"' in (ROOT / "tests/e2e/sam.py").read_text("utf-8")
 
 
-def command_to_run(words: list[str]) -> list[str]:
-    """Return a command that a test can run (`workmail-hooks`, also in `make run` and `make serve`, or `printf`), or []."""
+def runs_here(words: list[str]) -> bool:
+    """Return whether a test can run a command, `make run` and `make serve` included."""
     if words[0] == "make":
-        found = re.search(rf"^{words[1]}:.*\n\t@\$\(VENV\)/bin/workmail-hooks (.*)$", MAKEFILE, re.MULTILINE)
-        return [sys.executable, "-m", "workmail_local", *found[1].split()] if found and len(words) == 2 else []
-    if words[0] == "sh":
-        return words if words[2].startswith("printf ") else []
-    return [sys.executable, "-m", "workmail_local", *words[1:]] if words[0] == "workmail-hooks" else []
+        return len(words) == 2 and bool(find_recipe(words[1]))
+    return words[0] in HERE or (words[0] == "sh" and words[2].partition(" ")[0] in HERE)
+
+
+def find_recipe(target: str) -> str:
+    """Return the arguments of `workmail-hooks` in the recipe of a target of make; "" when it is another program."""
+    found = re.search(rf"^{target}:.*\n\t@\$\(VENV\)/bin/workmail-hooks (.*)$", MAKEFILE, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def blocks_to_run(*, in_clone: bool) -> list[Any]:
+    """Return the blocks without a marker whose commands all run here, each text once; for an installation without those for a clone."""
+    found = {}
+    for block in BLOCKS:
+        words = list(block.commands()) if block.language == "sh" and block.marker == "" else []
+        if words and all(map(runs_here, words)) and (in_clone or not any(each[0] in ("make", ".") for each in words)):
+            found.setdefault(block.text, pytest.param(block, id=block.place))
+    return list(found.values())
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a folder that looks like a checkout, with files of a reader."""
+    """Return a folder that looks like a checkout after `make run`, with files of a reader."""
     for each in ROOT.iterdir():
         if not each.name.startswith(".") and each.name != "functions":
             (tmp_path / each.name).symlink_to(each)
     shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "docs/recipes/signature", tmp_path / "functions/disclaimer", dirs_exist_ok=True)
+    # The test puts its own programs on the PATH.
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "activate").touch()
+    add_files_of_a_reader(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the programs of an environment with the wheel."""
+    wheel = build("wheel", tmp_path_factory.mktemp("wheel"))
+    return install_without_packages(wheel, tmp_path_factory.mktemp("environment"))
+
+
+def add_files_of_a_reader(folder: Path) -> None:
+    shutil.copytree(ROOT / "docs/recipes/signature", folder / "functions/disclaimer", dirs_exist_ok=True)
     message = (ROOT / "events/mail/rewrite-external.eml").read_bytes()
     for name in ("mail.eml", "message.eml", "saved.eml", "FILE.eml", "DIR/mail.eml"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(message)
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(message)
     for name in ("policy.yaml", "new.yaml", "old.yaml"):
-        shutil.copy(ROOT / "functions/mailflow/policy.yaml", tmp_path / name)
-    (tmp_path / "disclaimer.html").write_text("<p>Example GmbH</p>")
-    (tmp_path / "config.json").write_text(CONFIGURATION)
-    return tmp_path
+        shutil.copy(ROOT / "functions/mailflow/policy.yaml", folder / name)
+    (folder / "disclaimer.html").write_text("<p>Example GmbH</p>")
+    (folder / "config.json").write_text(CONFIGURATION)
+
+
+def run_block(block: Block, folder: Path, programs: Path, environment: Mapping[str, str]) -> None:
+    """Run the commands of a block in one shell, as pasted. Programs before those of the environment end `serve` when it is up."""
+    wrappers = folder / ".programs"
+    wrappers.mkdir()
+    command = programs / "workmail-hooks"
+    serve = f'exec {sys.executable} {Path(serve_once.__file__)} {command} "$@" --folder {folder}/spool'
+    (wrappers / "workmail-hooks").write_text(f'#!/bin/sh\n[ "$1" = serve ] && {serve}\nexec {command} "$@"\n')
+    targets = "".join(f"{name}) exec workmail-hooks {find_recipe(name)};;\n" for name in ("run", "serve", "serve-containers"))
+    (wrappers / "make").write_text(f'#!/bin/sh\ncase "$1" in\n{targets}esac\nexit 2\n')
+    for each in wrappers.iterdir():
+        each.chmod(0o755)
+    path = os.pathsep.join(map(str, (wrappers, programs, environment["PATH"])))
+    script = block.text.replace("0.0.0.0", "127.0.0.1")
+    shell = ["sh", "-eu", "-c", script]
+    done = subprocess.run(shell, cwd=folder, env={**environment, "PATH": path}, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_command_blocks_name_their_language() -> None:
@@ -141,7 +191,7 @@ def test_each_marker_is_the_line_above_a_block() -> None:
 
 
 def test_unmarked_commands_run_here_or_in_ci() -> None:
-    unknown = [name for name, words in commands("") if not (is_run_by_ci(words) or command_to_run(words))]
+    unknown = [name for name, words in commands("") if not (is_run_by_ci(words) or runs_here(words))]
     assert not unknown, "run them in a test, or write <!-- needs an account --> above the block:\n" + "\n".join(unknown)
 
 
@@ -153,22 +203,23 @@ def test_commands_that_run_for_minutes_are_targets_of_make() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", {" ".join(words): words for _, words in commands("") if command_to_run(words)}.values(), ids=" ".join)
-def test_the_command_runs(words: list[str], checkout: Path) -> None:
-    command = [word.replace("0.0.0.0", "127.0.0.1") for word in command_to_run(words)]
+@pytest.mark.parametrize("block", blocks_to_run(in_clone=True))
+def test_the_commands_run_in_a_clone(block: Block, checkout: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT / "layers/mailhooks", ROOT)))
-    if "serve" in command:
-        ports = ["--smtp-port", "0", "--submission-port", "0", "--web-port", "0", "--folder", str(checkout / "spool")]
-        with subprocess.Popen([*command, *ports], cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout
-            assert "is up" in server.stdout.readline()
-            server.send_signal(signal.SIGINT)
-            server.communicate(timeout=60)
-        assert server.returncode == 0
-    else:
-        done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
+    run_block(block, checkout, Path(sys.executable).parent, environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", blocks_to_run(in_clone=False))
+def test_the_commands_run_in_an_empty_folder_after_an_installation(block: Block, installed: Path, tmp_path: Path) -> None:
+    subprocess.run([installed / "workmail-hooks", "examples"], cwd=tmp_path, env=clean_environment(), check=True, capture_output=True)
+    add_files_of_a_reader(tmp_path)
+    run_block(block, tmp_path, installed, clean_environment())
+
+
+def test_no_page_sets_the_search_path_of_python() -> None:
+    for page in PAGES:
+        assert "PYTHONPATH" not in page.read_text("utf-8"), page.name
 
 
 def test_pages_name_no_parameter_that_is_gone() -> None:

@@ -39,6 +39,7 @@ def test_names_that_hooks_rely_on_are_listed() -> None:
         "mailhooks.policy.load",
         "mailhooks.availability.answer",
         "workmail_local.LocalWorkMail",
+        "workmail_local.HookFailed",
         "workmail_local.pytest_plugin",
     ):
         assert f"`{name}`" in CURRENT, name

@@ -2,13 +2,16 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
+from tests.support.functions import app
+from workmail_local import LocalWorkMail
 from workmail_local.config.functions import ROOT
 
 PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
-SENDING, CONFTEST, TEST, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+SENDING, FAILURE, CONFTEST, TEST, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 pytest_plugins = ["pytester"]
 
@@ -16,6 +19,29 @@ pytest_plugins = ["pytester"]
 def test_the_example_that_sends_a_message_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     exec(compile(SENDING, "docs/testing.md", "exec"), {})
+
+
+def test_the_example_of_a_failure_runs(tmp_path: Path) -> None:
+    app(
+        tmp_path,
+        """
+        def handler(event, context, calls=[]):
+            calls.append(event)
+            if len(calls) == 1:
+                raise OSError("too early")
+            return {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
+    """,
+    )
+    configuration = re.sub(r"functions/rewrite", str(tmp_path), find_configuration())
+    with LocalWorkMail(configuration) as wm:
+        exec(compile(FAILURE, "docs/testing.md", "exec"), {"wm": wm, "RAW": b"From: a@example.net\r\nTo: b@example.com\r\n\r\n"})
+
+
+def find_configuration() -> str:
+    """The configuration of the first example."""
+    found = re.search(r'CONFIGURATION = """(.*?)"""', SENDING, re.DOTALL)
+    assert found
+    return found[1]
 
 
 def test_the_example_of_services_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,11 +55,9 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Ru
 
 
 def test_the_example_for_pytest_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    configuration = re.search(r'CONFIGURATION = """(.*?)"""', SENDING, re.DOTALL)
-    assert configuration
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(TEST)
-    (pytester.path / "workmail.toml").write_text(configuration[1].replace("functions/rewrite", str(ROOT / "functions" / "rewrite")))
+    (pytester.path / "workmail.toml").write_text(find_configuration().replace("functions/rewrite", str(ROOT / "functions" / "rewrite")))
     run(pytester, monkeypatch).assert_outcomes(passed=1)
 
 

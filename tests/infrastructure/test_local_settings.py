@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,9 @@ from tests.infrastructure.stack import ROOT, Stack, read_template
 from workmail_local.config.functions import CONTAINERS_PORT
 
 SETTINGS: dict[str, dict[str, str]] = json.loads((ROOT / "events" / "env.json").read_text("utf-8"))
+_LAPTOP_ONLY = {"LOG_DECISION", "LOG_EXCEPTIONS"}
+"""Settings that only the local WorkMail sets."""
+
 FOR_ALL = SETTINGS["Parameters"]
 EACH = {name: variables for name, variables in SETTINGS.items() if name != "Parameters"}
 
@@ -31,6 +35,20 @@ def test_each_variable_for_all_is_declared_by_some_function() -> None:
     functions = [name for name, resource in read_template()["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"]
     assert FOR_ALL.keys() <= set().union(*map(declared, functions))
     assert all("AWS_ENDPOINT_URL" in declared(name) for name in functions)
+
+
+@pytest.mark.parametrize("template", [ROOT / "template.yaml", *sorted((ROOT / "samples").glob("*/template.yaml"))])
+def test_no_deployed_function_logs_the_texts_of_errors_which_may_quote_a_message(template: Path) -> None:
+    variables = [
+        properties.get("Environment", {}).get("Variables", {})
+        for document in [read_template(template)]
+        for properties in (
+            document.get("Globals", {}).get("Function", {}),
+            *(each["Properties"] for each in document["Resources"].values()),
+        )
+    ]
+    assert any(variables) or template.parent.name == "encryption-key"
+    assert not any(_LAPTOP_ONLY & set(each) for each in variables)
 
 
 def test_containers_know_the_host_and_the_port_of_the_url() -> None:

@@ -65,6 +65,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "ON_ERROR": ("ignore", "fail", "bounce", "true", "deliver,retry", "'retry'", "[retry]", "retries", "raise", "0"),
     "LOG_ADDRESSES": BOOLEANS,
     "LOG_DECISION": BOOLEANS,
+    "LOG_EXCEPTIONS": ("Text", "none", "all", "kind,text", "'text'", "true", "[text]", "trace", "0", "kinds"),
     "LOG_SMTP_MESSAGE_ID": ("Whole", "none", "sha256", "digest,whole", "'whole'", "true", "[whole]", "message-id", "0", "all"),
     "POWERTOOLS_LOG_LEVEL": ("LOUD", "10", "INFO,DEBUG", "verbose", "'INFO'", "[INFO]", "true", "off", "level", "*"),
     "POWERTOOLS_SERVICE_NAME": ("a\nb", "é", "a\tb", "a\x00b", "名前", "x" * 256, "a\x7fb", "\u200bmail", "mail\u00a0hooks", "“mail”"),

@@ -10,7 +10,7 @@ from workmail_local.console.style import WIDTH, Style, format_count
 from workmail_local.console.text_columns import escape_controls
 from workmail_local.mail.history import Destination, RecipientResult
 from workmail_local.mail.verdict import Origin
-from workmail_local.runtime.logs import format_metrics
+from workmail_local.runtime.logs import find_traceback, format_metrics
 from workmail_local.viewer.diff import LineDiff
 
 _LABEL: Final = 10
@@ -45,6 +45,8 @@ def format_result(result: SampleResult, style: Style, *, verbose: bool = False) 
     for problem in result.problems:
         for number, line in enumerate(wrap(escape_controls(problem), WIDTH - _LABEL - 2)):
             yield f"  {style.bad('FAILED') if not number else '      '}    {line}"
+    if result.problems and (traceback := find_traceback(result.log)) and not verbose:
+        yield from (f"            {escape_controls(line)}" for line in traceback.splitlines())
     if verbose:
         yield from (f"  | {escape_controls(line)}" for line in result.log.splitlines())
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from workmail_local.cli.options import build_parser, read_domains
-from workmail_local.errors import LocalError
+from workmail_local.errors import LocalError, explain_missing_package
 
 if TYPE_CHECKING:
     from workmail_local.policy_tools.trial import TrialOptions
@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
-        return _COMMANDS[options.command](options)
+        with explain_missing_package():
+            return _COMMANDS[options.command](options)
     except (LocalError, OSError) as error:
         print(f"workmail-hooks {options.command}: {error}", file=sys.stderr)
         return 2
@@ -95,10 +96,10 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _test_rule(options: argparse.Namespace) -> int:
     from workmail_local.cli.rules import print_matching_rules
-    from workmail_local.config.configuration import DEFAULT_FILE
+    from workmail_local.config.configuration import find_file
 
     return print_matching_rules(
-        options.author, options.sender, options.recipients, outbound=options.outbound, file=options.config or DEFAULT_FILE
+        options.author, options.sender, options.recipients, outbound=options.outbound, file=options.config or find_file()
     )
 
 
@@ -118,6 +119,12 @@ def _connect_availability(options: argparse.Namespace) -> int:
     return connect(options)
 
 
+def _examples(options: argparse.Namespace) -> int:
+    from workmail_local.cli.examples import copy_examples
+
+    return copy_examples(options.folder)
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from workmail_local.cli.doctor import doctor
 
@@ -135,6 +142,7 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "test-rule": _test_rule,
     "availability": _availability,
     "connect-availability": _connect_availability,
+    "examples": _examples,
     "doctor": _doctor,
 }
 

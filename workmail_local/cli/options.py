@@ -6,9 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from workmail_local.config.functions import CONTAINERS_PORT, ROOT
+from workmail_local.config.functions import CONTAINERS_PORT, find_events
 
-EVENTS: Final = ROOT / "events"
 _FALLBACKS: Final = ("DEFAULT", "DROP", "BOUNCE")
 _ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 
@@ -27,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_test_rule(commands.add_parser("test-rule", help="show which flow rule each recipient of a message meets, and why"))
     _add_availability(commands.add_parser("availability", help="ask the availability provider for free/busy times"))
     _add_connect_availability(commands.add_parser("connect-availability", help="make the deployed function the provider of a domain"))
+    _add_examples(commands.add_parser("examples", help="copy the samples, functions and recipes of the documentation into a folder"))
     _add_doctor(commands.add_parser("doctor", help="check the deployed stack and its organization in AWS; changes nothing"))
     return parser
 
@@ -50,9 +50,9 @@ def _add_send(send: argparse.ArgumentParser) -> None:
 
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
-        "--config", type=Path, metavar="workmail.toml", help="organization, rules, functions (default: workmail_local/workmail.toml)"
+        "--config", type=Path, metavar="workmail.toml", help="organization, rules, functions (default: workmail.toml here, or a sample)"
     )
-    serve.add_argument("--folder", type=Path, default=ROOT / ".local" / "workmail", help="spool and mailboxes (default: .local/workmail)")
+    serve.add_argument("--folder", type=Path, default=Path(".local", "workmail"), help="spool and mailboxes (default: .local/workmail)")
     serve.add_argument("--smtp-port", type=int, help="inbound SMTP (default: 1025, or a free port when it is in use)")
     serve.add_argument("--submission-port", type=int, help="SMTP for users of the organization (default: 1587, or a free port)")
     serve.add_argument("--web-port", type=int, help="the web page (default: 8025, or a free port)")
@@ -115,7 +115,7 @@ def _add_test_rule(test: argparse.ArgumentParser) -> None:
     test.add_argument("--sender", default="", metavar="ADDRESS", help="the address in Sender, when another person sends for the author")
     test.add_argument("--to", dest="recipients", required=True, nargs="+", metavar="ADDRESS", help="the recipients")
     test.add_argument("--outbound", action="store_true", help="match the outbound rules (default: the inbound rules)")
-    test.add_argument("--config", type=Path, metavar="FILE", help="workmail.toml (default: workmail_local/workmail.toml of this project)")
+    test.add_argument("--config", type=Path, metavar="FILE", help="the rules (default: workmail.toml here, or a sample)")
 
 
 def _add_availability(ask: argparse.ArgumentParser) -> None:
@@ -137,6 +137,10 @@ def _add_connect_availability(connect: argparse.ArgumentParser) -> None:
     connect.add_argument("--replace", action="store_true", help="replace another provider of a domain")
 
 
+def _add_examples(examples: argparse.ArgumentParser) -> None:
+    examples.add_argument("folder", nargs="?", type=Path, default=Path(), help="default: the current folder")
+
+
 def _add_doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.add_argument("--stack", default="workmail-hooks", metavar="NAME", help="the stack (default: workmail-hooks)")
     doctor.add_argument("--function", action="append", default=[], metavar="ARN", help="check this function instead of a stack's functions")
@@ -147,11 +151,11 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
 
 
 def _add_events(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--events", type=Path, default=EVENTS, help="folder of the samples (default: events)")
+    parser.add_argument("--events", type=Path, default=find_events(), help="folder of the samples (default: events here, or a copy)")
 
 
 def _add_function_options(parser: argparse.ArgumentParser) -> None:
-    mail = ROOT / ".local" / "mail"
+    mail = Path(".local", "mail")
     parser.add_argument("--settings", type=Path, help="environment variables by function (default: events/env.json)")
     parser.add_argument("--mail", type=Path, default=mail, help="folder of the delivered mail, emptied first (default: .local/mail)")
     parser.add_argument(

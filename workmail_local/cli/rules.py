@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mailhooks.contract import FlowDirection
-from workmail_local.config.configuration import DEFAULT_FILE, Configuration, load_configuration
+from workmail_local.config.configuration import Configuration, load_configuration
 from workmail_local.console.rows import format_cell, wrap
 from workmail_local.console.style import WIDTH, Style, display_path
 from workmail_local.console.text_columns import escape_controls, fit
@@ -17,7 +17,7 @@ _ACTION = 40
 """Columns."""
 
 
-def print_matching_rules(author: str, sender: str, recipients: list[str], *, outbound: bool, file: Path = DEFAULT_FILE) -> int:
+def print_matching_rules(author: str, sender: str, recipients: list[str], *, outbound: bool, file: Path) -> int:
     """Print the matching rule of each recipient, and why the other rules do not apply. Return 0.
 
     Args:

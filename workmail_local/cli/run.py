@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from mailhooks.contract import FlowDirection
 from workmail_local.cli.mail_report import format_result, format_summary
-from workmail_local.cli.options import EVENTS, read_domains
+from workmail_local.cli.options import read_domains
 from workmail_local.cli.sample_runner import SampleResult, SampleRunner
-from workmail_local.config.functions import mail_function, read_settings
-from workmail_local.config.samples import SETTINGS_FILE, Sample, load_samples
+from workmail_local.config.functions import SETTINGS_FILE, find_events, mail_function, read_settings
+from workmail_local.config.samples import Sample, load_samples
 from workmail_local.console.style import Style, display_path
 from workmail_local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
 from workmail_local.rules.rule import RuleAction
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
 def send(options: argparse.Namespace) -> int:
     """Send one message and print what happened; return 0 when everything succeeded, otherwise 1."""
-    settings = read_settings(options.settings or EVENTS / SETTINGS_FILE)
+    settings = read_settings(options.settings or find_events() / SETTINGS_FILE)
     saved = options.file.read_bytes()
     raw = with_crlf(saved)
     mail_function(options.function, settings)

@@ -13,9 +13,9 @@ from typing import Final
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
 from workmail_local.cli.serve_banner import banner_lines, container_lines, export_lines
 from workmail_local.config.config_reload import ConfigReload
-from workmail_local.config.configuration import DEFAULT_FILE
-from workmail_local.config.functions import Settings, merge_variables, read_settings
-from workmail_local.config.samples import SETTINGS_FILE, Sample, load_samples
+from workmail_local.config.configuration import find_file
+from workmail_local.config.functions import SETTINGS_FILE, Settings, merge_variables, read_settings
+from workmail_local.config.samples import Sample, load_samples
 from workmail_local.config.web import read_names, read_path
 from workmail_local.containers.endpoint import ContainerEndpoint
 from workmail_local.containers.sam_template import BUILT, FOR_ALL, write_local_template
@@ -91,7 +91,7 @@ class _Servers(Lifecycle):
         super().__init__()
         self.lines: list[str] = []
         self._options = options
-        self._config = options.config or DEFAULT_FILE
+        self._config = options.config or find_file()
         self._print: Callable[[str], None] = (lambda _: None) if options.export else _print_with_time
 
     def _start(self) -> None:
@@ -123,6 +123,7 @@ class _Servers(Lifecycle):
                 folder=options.folder,
                 speed=options.speed,
                 lambda_endpoint=options.lambda_endpoint,
+                retry_unloadable=True,
                 port=options.port,
                 s3_port=options.s3_port,
                 bucket=BUCKET,

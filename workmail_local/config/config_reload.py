@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workmail_local.config.configuration import Configuration, load_configuration
+from workmail_local.config.problems import FileProblem
 from workmail_local.console.style import format_count
 from workmail_local.errors import LocalError
 
@@ -16,6 +17,9 @@ class ConfigReload:
         path: the file.
         report: is called with a sentence about each change.
 
+    Attributes:
+        problem: why the file as it is now is not in force; None if it is.
+
     Raises:
         ConfigurationError: the file is invalid at the start.
         OSError: the file cannot be read.
@@ -24,6 +28,7 @@ class ConfigReload:
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         self._path = path
         self._report = report
+        self.problem: FileProblem | None = None
         self._lock = threading.Lock()
         self._text: bytes | None = path.read_bytes()
         self._configuration = load_configuration(path)
@@ -47,6 +52,8 @@ class ConfigReload:
         try:
             self._configuration = load_configuration(self._path)
         except (LocalError, OSError) as error:
+            self.problem = FileProblem(self._path.name, getattr(error, "line", 0), str(error), "the configuration before it stays in force")
             self._report(f"{self._path.name} has changed, but has an error, so the configuration before it stays in force: {error}")
         else:
+            self.problem = None
             self._report(f"{self._path.name} has changed: {format_count(len(self._configuration.rules), 'rule')}")

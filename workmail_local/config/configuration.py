@@ -15,7 +15,7 @@ from typing import Final
 from mailhooks.address_patterns import ascii_domain, parse_domain
 from mailhooks.contract import FlowDirection
 from workmail_local.config.directory import Directory, read_directory
-from workmail_local.config.functions import ROOT, Function, project_function, read_functions
+from workmail_local.config.functions import Function, project_function, read_functions
 from workmail_local.config.gateways import Gateway, read_gateways
 from workmail_local.config.release import ReleaseServer, read_release
 from workmail_local.config.smtp import Smtp, read_smtp
@@ -25,7 +25,10 @@ from workmail_local.config.webhook import Webhook, read_webhook
 from workmail_local.mail.addresses import domain_of
 from workmail_local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_rules, list_fallbacks
 
-DEFAULT_FILE: Final = ROOT / "workmail_local" / "workmail.toml"
+_NAME: Final = "workmail.toml"
+
+SAMPLE_FILE: Final = Path(__file__).resolve().parents[1] / _NAME
+"""The organization of a folder that has no file of its own."""
 
 ORGANIZATION_ID: Final = "m-0123456789abcdef0123456789abcdef"
 _ID: Final = re.compile(r"m-[0-9a-f]{32}")
@@ -85,6 +88,12 @@ class Configuration:
         return self.directory.mailboxes(address)
 
 
+def find_file() -> Path:
+    """Return `workmail.toml` in the current folder, or else the sample."""
+    own = Path(_NAME)
+    return own if own.is_file() else SAMPLE_FILE
+
+
 def load_configuration(path_or_text: Path | str) -> Configuration:
     """Load the configuration in a file (`Path`) or a text (`str`). Relative paths start at the file's folder, or at the current folder.
 
@@ -93,7 +102,7 @@ def load_configuration(path_or_text: Path | str) -> Configuration:
         OSError: the file cannot be read.
     """
     if isinstance(path_or_text, str):
-        return _read(Source("workmail.toml", Path.cwd(), path_or_text))
+        return _read(Source(_NAME, Path.cwd(), path_or_text))
     try:
         text = path_or_text.read_text("utf-8-sig")
     except UnicodeDecodeError:

@@ -1,4 +1,7 @@
-"""The functions that rules and availability name: those under `functions/`, and the tables [functions.NAME] of a `workmail.toml`."""
+"""The functions that rules and availability name: those under `functions/`, and the tables [functions.NAME] of a `workmail.toml`.
+
+`functions/` and `events/` are in the current folder, or else those of this project.
+"""
 
 import re
 from collections.abc import Mapping
@@ -13,8 +16,14 @@ from mailhooks.settings import parse_json
 from workmail_local.config.toml_reader import ConfigurationError, Table
 from workmail_local.errors import InvalidSettings, UnknownFunction
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-_FOLDER: Final = ROOT / "functions"
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+_DATA: Final = _PACKAGE / "project"
+
+ROOT: Final = _DATA if _DATA.is_dir() else _PACKAGE.parent
+"""The folder of this project's samples, functions and recipes: in an installation data of the package, otherwise the clone. Read only."""
+
+SETTINGS_FILE: Final = "env.json"
+"""The file of the functions' variables in `events/`."""
 
 ASYNCHRONOUS: Final = frozenset({"observe"})
 """Functions written for asynchronous rules: WorkMail does not wait for them and ignores their response."""
@@ -92,7 +101,7 @@ class Function:
 
         SAM knows this project's functions by their logical IDs.
         """
-        is_own = self.path == _FOLDER / self.name
+        is_own = self.path is not None and self.path == _find_folder(self.name)
         return self.endpoint_name or (logical_id(self.name) if is_own else "")
 
     def variables(self, servers: Mapping[str, str]) -> dict[str, str]:
@@ -138,9 +147,24 @@ def _variables(settings: Settings, name: str) -> dict[str, str]:
     return {**settings.get("Parameters", {}), **settings.get(name, {})}
 
 
+def find_events() -> Path:
+    """Return the folder of the sample events and of the functions' variables."""
+    own = Path("events")
+    return own if (own / SETTINGS_FILE).is_file() else ROOT / "events"
+
+
 def mail_functions() -> list[str]:
     """Return the names of all functions for mail under `functions/`, sorted."""
-    return sorted({path.parent.name for path in _FOLDER.glob("*/app.py")} - PROVIDERS)
+    return sorted({path.parent.name for folder in _folders() for path in folder.glob("*/app.py")} - PROVIDERS)
+
+
+def _folders() -> tuple[Path, Path]:
+    return Path.cwd() / "functions", ROOT / "functions"
+
+
+def _find_folder(name: str) -> Path | None:
+    """Return the folder of the function `functions/NAME/app.py`; None when there is none."""
+    return next((folder / name for folder in _folders() if (folder / name / "app.py").is_file()), None)
 
 
 def mail_function(name: str, settings: Settings) -> Function:
@@ -149,9 +173,10 @@ def mail_function(name: str, settings: Settings) -> Function:
     Raises:
         UnknownFunction: there is no such folder with an app.py.
     """
-    if name not in mail_functions():
+    folder = _find_folder(name) if name in mail_functions() else None
+    if folder is None:
         raise UnknownFunction(f"no function {name!r}; there are: {', '.join(mail_functions())}")
-    return _project_function(name, settings)
+    return _project_function(folder, settings)
 
 
 def project_function(name: str) -> Function | None:
@@ -160,16 +185,18 @@ def project_function(name: str) -> Function | None:
     Raises:
         InvalidSettings: `events/env.json` is not a file of settings.
     """
-    if not (_NAME.fullmatch(name) and (_FOLDER / name / "app.py").is_file()):
+    folder = _find_folder(name) if _NAME.fullmatch(name) else None
+    if folder is None:
         return None
-    settings = ROOT / "events" / "env.json"
-    return _project_function(name, read_settings(settings) if settings.is_file() else {})
+    settings = find_events() / SETTINGS_FILE
+    return _project_function(folder, read_settings(settings) if settings.is_file() else {})
 
 
-def _project_function(name: str, settings: Settings) -> Function:
+def _project_function(folder: Path, settings: Settings) -> Function:
+    name = folder.name
     # Those for all functions are for containers: a process has the variables of its local servers.
     variables, timeout_s = dict(settings.get(logical_id(name), {})), _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
-    return Function(name, _FOLDER / name, environment=variables, timeout_s=timeout_s, memory_mb=_PROJECT_MEMORY_MB)
+    return Function(name, folder, environment=variables, timeout_s=timeout_s, memory_mb=_PROJECT_MEMORY_MB)
 
 
 def read_settings(path: Path) -> Settings:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workmail_local.config.functions import ROOT, mail_functions
+from workmail_local.config.functions import SETTINGS_FILE, find_events, mail_functions
 from workmail_local.errors import InvalidSample
-
-SETTINGS_FILE = "env.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +20,17 @@ class Sample:
     raw: bytes
 
 
-def load_samples(folder: Path = ROOT / "events", only: Collection[str] = ()) -> list[Sample]:
+def load_samples(folder: Path | None = None, only: Collection[str] = ()) -> list[Sample]:
     """Load the samples in a folder, in the order of their names.
 
     Args:
-        folder: the folder of the events.
+        folder: the folder of the events; None for `find_events`.
         only: load only samples with these stems; empty for all.
 
     Raises:
         InvalidSample: a sample of `only` is missing, a file cannot be read, or a sample's name begins with no function's name.
     """
+    folder = folder or find_events()
     stems = [path.stem for path in sorted(folder.glob("*.json")) if path.name != SETTINGS_FILE]
     if missing := sorted(set(only) - set(stems)):
         raise InvalidSample(f"no sample {missing[0]!r} in {folder.name}/; there are: {', '.join(stems) or 'none'}")

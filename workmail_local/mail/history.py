@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from mailhooks.contract import ActionType, FlowDirection
 from mailhooks.policy.evaluation.explanation import RuleExplanation
+from workmail_local.mail.search_query import ALL, SearchQuery
 from workmail_local.mail.verdict import Origin
 
 
@@ -84,6 +85,7 @@ class RuleRun(NamedTuple):
         due: time of the next attempt in seconds since the epoch; None when there is none.
         results: once decided, one for each recipient, then those that the response adds.
         notes: hints for the author of the hook; `problems` are errors.
+        failures: the problems that the function caused.
         changed: whether the function changed the content.
         puts: how many Puts WorkMail accepted.
     """
@@ -104,6 +106,7 @@ class RuleRun(NamedTuple):
     problems: tuple[str, ...] = ()
     changed: bool = False
     puts: int = 0
+    failures: tuple[str, ...] = ()
 
 
 class MessageSummary(NamedTuple):
@@ -118,6 +121,8 @@ class MessageSummary(NamedTuple):
         state: `DONE` when all its rule runs are.
         rules: names of the rules that matched.
         destinations: where the message ended, and for how many recipients.
+        undelivered: whether it is not delivered yet to a recipient, because a function has not given a valid response.
+        has_attachments: apart from pictures in the text; known some time after the acceptance.
     """
 
     number: int
@@ -133,6 +138,8 @@ class MessageSummary(NamedTuple):
     destinations: tuple[tuple[Destination, int], ...] = ()
     changed: bool = False
     has_problems: bool = False
+    undelivered: bool = False
+    has_attachments: bool = False
 
 
 class MessageTrace(NamedTuple):
@@ -148,14 +155,20 @@ class History(Protocol):
     def count(self) -> int:
         """Return the number of messages."""
 
-    def summaries(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
+    def count_unindexed(self) -> int:
+        """Return the number of messages whose texts are not searched yet, because many have arrived."""
+
+    def summaries(self, *, before: int | None = None, limit: int = 50, query: SearchQuery = ALL) -> Sequence[MessageSummary]:
         """Return messages, newest first.
 
         Args:
             before: return only messages with a lower number; None for no limit.
             limit: return at most this many.
-            text: return only messages with this text in subject, sender or recipients; case does not matter.
+            query: return only messages that match.
         """
+
+    def find_neighbours(self, number: int) -> tuple[int | None, int | None]:
+        """Return the numbers of the next older and of the next newer message; None when there is none."""
 
     def trace(self, number: int) -> MessageTrace | None:
         """Return a message's trace; None when no message has this number."""

@@ -72,3 +72,8 @@ class DeliveryJob(NamedTuple):
     def with_problems(self, *texts: str) -> Self:
         """Return a job with further problems; a repeated problem is kept once."""
         return self.with_run(problems=tuple(dict.fromkeys((*self.run.problems, *texts)))) if texts else self
+
+    def with_failures(self, *texts: str) -> Self:
+        """Return a job with further problems that the function caused; a repeated one is kept once."""
+        failures = tuple(dict.fromkeys((*self.run.failures, *texts)))
+        return self.with_problems(*texts).with_run(failures=failures) if texts else self

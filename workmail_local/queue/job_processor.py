@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from mailhooks.contract import MailFlowEvent
 from workmail_local.config.configuration import Configuration
+from workmail_local.console.style import format_count
 from workmail_local.errors import LocalError
 from workmail_local.mail.history import Attempt, State
 from workmail_local.mail.job import DeliveryJob
 from workmail_local.mail.verdict import Delivery, apply_verdict
 from workmail_local.queue.disposition import apply_results
-from workmail_local.queue.response_check import accepted_response
+from workmail_local.queue.response_check import accepted_response, describe_error
 from workmail_local.queue.retry_schedule import next_asynchronous_pause, next_pause
 from workmail_local.queue.routing import create_jobs, decide
 from workmail_local.runtime.invocation import Invocation, Invoker
@@ -47,6 +48,7 @@ class JobProcessor:
         find_function: returns the invoker of a function, by name, and the function's timeout in seconds. Raises LocalError.
         dead_letter: stores the event of an abandoned asynchronous invocation: function name, event, error.
         speed: divides the pauses between attempts.
+        retry_unloadable: whether a function that cannot be loaded is called again as in WorkMail, or fails at once.
     """
 
     spool: Spool
@@ -56,6 +58,7 @@ class JobProcessor:
     find_function: Callable[[str], tuple[Invoker, float]]
     dead_letter: Callable[[str, Mapping[str, Any], str], None]
     speed: float = 1.0
+    retry_unloadable: bool = True
 
     def advance(self, job: DeliveryJob) -> tuple[DeliveryJob, NewMessage | None]:
         """Advance a job until it is done or has to wait: then `job.run.due` is set.
@@ -92,15 +95,16 @@ class JobProcessor:
         changed = message.content != original
         job = job._replace(content=message.content).with_run(changed=changed, puts=job.run.puts + message.puts)
         if problem:
-            job = job.with_problems(problem)
+            job = job.with_failures(problem)
             attempt = attempt._replace(problem=problem)
         job = job._replace(elapsed_s=job.elapsed_s + attempt.milliseconds / 1000)
         if response is None:
-            pause = next_pause(attempt.number, job.elapsed_s, job.timeout_s)
+            pause = next_pause(attempt.number, job.elapsed_s, job.timeout_s) if self._may_retry(invocation) else None
             if pause is not None:
                 job = job._replace(elapsed_s=job.elapsed_s + pause).with_run(due=time.time() + pause / self.speed)
                 return job, attempt, None
-            job = job.with_problems(f"no valid response in {attempt.number} attempts: the fallback action applies to all")
+            attempts = format_count(attempt.number, "attempt")
+            job = job.with_problems(f"no valid response in {attempts}: the fallback action applies to all")
         return job, attempt, apply_verdict(event, response, job.fallback, configuration.domains)
 
     def _deliver(self, job: DeliveryJob) -> tuple[DeliveryJob, NewMessage | None]:
@@ -119,18 +123,22 @@ class JobProcessor:
         message = self._check_in(job)
         if message.puts:
             self.store.keep_update(message)
-            job = job.with_problems("an asynchronous function put content: WorkMail ignores it, the message is delivered already")
+            job = job.with_failures("an asynchronous function put content: WorkMail ignores it, the message is delivered already")
         job = job.with_run(puts=job.run.puts + message.puts, state=State.DONE, due=None)
         if invocation.error is not None:
-            job = job.with_problems(f"the function failed: {invocation.error}")
-            pause = next_asynchronous_pause(attempt.number)
+            job = job.with_failures(describe_error(invocation))
+            pause = next_asynchronous_pause(attempt.number) if self._may_retry(invocation) else None
             if pause is not None:
                 job = job.with_run(state=State.RETRYING, due=time.time() + pause / self.speed)
             else:
-                job = job.with_problems(f"abandoned after {attempt.number} attempts: the event is in the dead-letter queue")
+                attempts = format_count(attempt.number, "attempt")
+                job = job.with_problems(f"abandoned after {attempts}: the event is in the dead-letter queue")
                 self.dead_letter(job.run.function, job.event or {}, invocation.error)
         self.spool.save(job, attempts=(attempt,))
         return job
+
+    def _may_retry(self, invocation: Invocation) -> bool:
+        return self.retry_unloadable or not invocation.unloadable
 
     def _attempt(self, job: DeliveryJob, limit_s: float | None) -> tuple[DeliveryJob, Attempt, Invocation]:
         """Call the function, and add what its log and its Puts reveal to the job."""
@@ -140,10 +148,11 @@ class JobProcessor:
             invoker, timeout_s = self.find_function(job.run.function)
             invocation = invoker.invoke(job.event or {}, str(uuid.uuid4()), min(timeout_s, limit_s or timeout_s))
         except LocalError as error:
-            invocation = Invocation(error=str(error))
-        for level, text in find_problems(invocation.log):
-            job = job.with_notes(f"logged: {text}") if level == "WARNING" else job.with_problems(f"logged: {text}")
-        job = job.with_problems(*(f"Put refused: {why}" for why in self.store.rejections(job.run.message_id)))
+            invocation = Invocation(error=str(error), unloadable=True)
+        for logged in find_problems(invocation.log):
+            add = job.with_notes if logged.level == "WARNING" else job.with_failures if logged.of_hook else job.with_problems
+            job = add(f"logged: {logged.text}")
+        job = job.with_failures(*(f"Put refused: {why}" for why in self.store.rejections(job.run.message_id)))
         response = "" if invocation.error is not None else json.dumps(invocation.response, ensure_ascii=False)
         attempt = Attempt(
             number,

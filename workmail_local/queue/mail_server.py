@@ -31,7 +31,7 @@ class MailServer(Lifecycle):
         configuration: returns the current configuration.
         environment: returns the variables that lead functions in local processes to the local servers.
         store: the messages in transit.
-        dead_letter, speed: see `JobProcessor`.
+        dead_letter, speed, retry_unloadable: see `JobProcessor`.
         lambda_endpoint: URL of a Lambda endpoint for the functions that have a name there; "" for none.
         report: is called with a sentence about each release, and about each failure of the webhook.
     """
@@ -47,6 +47,7 @@ class MailServer(Lifecycle):
         lambda_endpoint: str = "",
         speed: float = 1.0,
         report: Callable[[str], None] = lambda _: None,
+        retry_unloadable: bool = True,
     ) -> None:
         super().__init__()
         self.folder = folder
@@ -67,6 +68,7 @@ class MailServer(Lifecycle):
             find_function=self.find_function,
             dead_letter=dead_letter,
             speed=speed,
+            retry_unloadable=retry_unloadable,
         )
         self.webhook = WebhookCaller(self.spool, configuration, report)
         self.workers = Workers(self.spool, processor, configuration, self.webhook.announce)
@@ -78,6 +80,7 @@ class MailServer(Lifecycle):
         self._stack.callback(self._functions.close)
         self._stack.callback(self.workers.stop)
         self.workers.start()
+        self.spool.start_index()
 
     def find_function(self, name: str) -> tuple[Invoker, float]:
         """Return the invoker of a function, and its timeout in seconds.

@@ -16,7 +16,7 @@ def accepted_response(invocation: Invocation, event: MailFlowEvent) -> tuple[dic
         retry: WorkMail ignores the surplus (guide, "Synchronous Run Lambda action limits").
     """
     if invocation.error is not None:
-        return None, f"the function failed: {invocation.error}"
+        return None, describe_error(invocation)
     response = invocation.response
     if not (isinstance(response, dict) and isinstance(response.get("actions"), list)):
         return None, _contract_problem(response, event)
@@ -30,6 +30,11 @@ def accepted_response(invocation: Invocation, event: MailFlowEvent) -> tuple[dic
             return None, problem
     surplus = len(normalized["actions"]) > MAX_ACTIONS
     return normalized, f"contract broken, in the response: more than {MAX_ACTIONS} actions" if surplus else ""
+
+
+def describe_error(invocation: Invocation) -> str:
+    """Describe the error of a call that has no response."""
+    return f"the function {'cannot be loaded' if invocation.unloadable else 'failed'}: {invocation.error}"
 
 
 def _contract_problem(response: Any, event: MailFlowEvent) -> str:

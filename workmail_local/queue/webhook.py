@@ -16,6 +16,7 @@ from workmail_local.config.webhook import Webhook
 from workmail_local.lifecycle import Lifecycle
 from workmail_local.mail.documents import to_document
 from workmail_local.mail.history import History, State
+from workmail_local.mail.search_query import SearchQuery
 
 _TIMEOUT_S: Final = 5.0
 _PAUSES_S: Final = (1.0, 5.0)
@@ -103,8 +104,9 @@ class WebhookCaller(Lifecycle):
 
     def _load_body(self, webhook: Webhook, number: int) -> bytes:
         """Return the summary of a message as JSON; b"" when the search does not find it, or it is no longer stored."""
-        found = self._history.summaries(before=number + 1, limit=1, text=webhook.search)
-        return json.dumps(to_document(found[0])).encode("ascii") if found and found[0].number == number else b""
+        query = SearchQuery.parse(webhook.search).narrow(since=number - 1)
+        found = self._history.summaries(before=number + 1, limit=1, query=query)
+        return json.dumps(to_document(found[0])).encode("ascii") if found else b""
 
     def _call(self, webhook: Webhook, body: bytes) -> str:
         """Call the webhook, up to three times; return why it failed, "" if it did not."""

@@ -161,14 +161,26 @@ class Workers:
             queues = [queue for queue, _ in self._queues.values()]
         return sum(queue.advance(number) for queue in queues)
 
-    def wait_for(self, number: int, timeout_s: float) -> None:
-        """Wait until a message, and every message that it created, is done. Raises SettleTimeout when it is not done in time."""
+    def wait_for(self, number: int, timeout_s: float, check: Callable[[int], None] = lambda _: None) -> None:
+        """Wait until a message, and every message that it created, is done.
+
+        Args:
+            check: is called with the number of each of them while it is processed and when it is done; its errors end the wait.
+
+        Raises:
+            SettleTimeout: a message is not done in time.
+        """
         deadline = time.monotonic() + timeout_s
         waiting = [number]
         while waiting:
             each = waiting.pop()
-            self._wait_until(partial(self._spool.is_done, each), deadline)
+            self._wait_until(partial(self._is_done, each, check), deadline)
             waiting += self._spool.child_messages(each)
+
+    def _is_done(self, number: int, check: Callable[[int], None]) -> bool:
+        done = self._spool.is_done(number)
+        check(number)
+        return done
 
     def wait_until_idle(self, timeout_s: float) -> None:
         """Wait until all messages are done. Raises SettleTimeout when they are not done in time."""

@@ -19,6 +19,12 @@ from workmail_local.runtime.runtime_client import RESPONSE_LIMIT
 
 _CONNECT_TIMEOUT_S = 5.0
 _CONNECTIONS = 64
+_LOAD_ERRORS: Final = frozenset(
+    f"Runtime.{kind}"
+    for kind in ("HandlerNotFound", "ImportModuleError", "MalformedHandlerName", "UserCodeSyntaxError", "InvalidEntrypoint")
+)
+"""Error types by which Lambda's runtimes report a function that they cannot load."""
+
 _ERROR_KEYS: Final = frozenset({"errorMessage", "errorType", "requestId", "stackTrace"})
 
 
@@ -68,13 +74,13 @@ class EndpointInvoker:
         except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError):
             return Invocation(error=f"no server answers at {self._url}: start the Lambda endpoint (`sam local start-lambda`)")
         except exceptions.ClientError as error:
-            return Invocation(error=self._describe(error))
+            return Invocation(error=self._describe(error), unloadable=_read_status(error) == 404)
         except exceptions.BotoCoreError as error:
             return Invocation(error=f"the Lambda endpoint at {self._url} returned an invalid response ({type(error).__name__})")
         return _read_response(returned, found.get("FunctionError"))
 
     def _describe(self, error: Any) -> str:
-        details, status = error.response.get("Error", {}), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        details, status = error.response.get("Error", {}), _read_status(error)
         if status == 404:
             return f"there is no function {self._name!r} at {self._url}"
         return f"the Lambda endpoint rejected the call with {status} ({details.get('Code')}): {details.get('Message')}"
@@ -85,6 +91,10 @@ class EndpointInvoker:
             if timeout_s not in self._clients:
                 self._clients[timeout_s] = _lambda_client(self._url, timeout_s)
             return self._clients[timeout_s]
+
+
+def _read_status(error: Any) -> Any:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
 
 
 def _lambda_client(url: str, timeout_s: float) -> Any:
@@ -124,5 +134,6 @@ def _read_failure(response: Any, function_error: str | None) -> Invocation:
     error = ": ".join(str(part) for part in (kind, message) if part) or f"the function failed ({function_error})"
     trace = response.get("stackTrace")
     if isinstance(trace, list) and trace:
-        return Invocation(error=error, log=f"[ERROR] {error}\nTraceback (most recent call last):\n{''.join(map(str, trace))}")
-    return Invocation(error=error)
+        log = f"[ERROR] {error}\nTraceback (most recent call last):\n{''.join(map(str, trace))}"
+        return Invocation(error=error, log=log, unloadable=kind in _LOAD_ERRORS)
+    return Invocation(error=error, unloadable=kind in _LOAD_ERRORS)

@@ -15,6 +15,7 @@ class Invocation:
         milliseconds: from the call to the response, measured by the caller.
         cold: whether a process was started for the call.
         log: the function's output.
+        unloadable: whether the function cannot be loaded, so that each further call would fail too until its code has changed.
     """
 
     response: Any = None
@@ -22,6 +23,7 @@ class Invocation:
     milliseconds: float = 0.0
     cold: bool = False
     log: str = ""
+    unloadable: bool = False
 
 
 class Invoker(Protocol):

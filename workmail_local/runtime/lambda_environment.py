@@ -2,16 +2,20 @@
 
 import os
 import sys
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from workmail_local.aws_client import KEYS, REGION
 from workmail_local.config.functions import Function
 
+_INSTALLED: Final = Path(sysconfig.get_path("purelib")).resolve()
+
 # No other variable is inherited: an AWS profile, or an ON_ERROR that the developer has set, does not exist in Lambda either.
 _INHERITED = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONHOME")
 
-_LAPTOP = {"LOG_DECISION": "true"}
+_LAPTOP = {"LOG_DECISION": "true", "LOG_EXCEPTIONS": "text"}
 """Settings that show more than Lambda's log may have: here, mail and log are on the same machine. A function can replace them."""
 
 
@@ -21,7 +25,8 @@ def build_environment(function: Function, variables: Mapping[str, str], layer: P
     A function cannot set Lambda's reserved variables. Region and keys are exceptions: the local servers have their own.
     `layer` is the folder in place of /opt/python, whose modules can be imported.
     """
-    path = [str(layer), *([variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [])]
+    # Python finds installed packages without the variable, which would put them before the standard library.
+    path = [*([] if layer == _INSTALLED else [str(layer)]), *filter(None, [variables.get("PYTHONPATH")])]
     keys = KEYS if variables.get("AWS_ACCESS_KEY_ID", KEYS["AWS_ACCESS_KEY_ID"]) == KEYS["AWS_ACCESS_KEY_ID"] else {}
     region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or REGION
     return {
@@ -31,7 +36,7 @@ def build_environment(function: Function, variables: Mapping[str, str], layer: P
         **keys,
         **_LAPTOP,
         **variables,
-        "PYTHONPATH": os.pathsep.join(path),
+        **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
         "PYTHONUTF8": "1",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,

@@ -1,11 +1,17 @@
 """Finds the decision, problems and metrics in a function's log."""
 
 import json
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from mailhooks.policy.evaluation.explanation import ConditionExplanation, RuleExplanation, RuleState
 from mailhooks.report_names import LogKey
+
+_ERROR: Final = re.compile(r"^\[ERROR\] .*\n", re.MULTILINE)
+"""The line with which Lambda logs an unhandled error; its traceback follows."""
+
+_TRACEBACK: Final = "Traceback (most recent call last):\n"
 
 
 def split_decision(log: str) -> tuple[str, tuple[RuleExplanation, ...]]:
@@ -28,8 +34,20 @@ def _read_rule(rule: dict[str, Any]) -> RuleExplanation:
     return RuleExplanation(**{**rule, **texts, "state": RuleState(rule["state"]), "conditions": conditions})
 
 
-def find_problems(log: str) -> list[tuple[str, str]]:
-    """Return level and text of each JSON log line, as Powertools and Lambda write them, of level WARNING or above.
+class LogProblem(NamedTuple):
+    """A line of a log, of level WARNING, ERROR or CRITICAL.
+
+    Attributes:
+        of_hook: whether it is the library's own line about a hook.
+    """
+
+    level: str
+    text: str
+    of_hook: bool
+
+
+def find_problems(log: str) -> list[LogProblem]:
+    """Return each JSON log line, as Powertools and Lambda write them, of level WARNING or above.
 
     A hook may hide its own failure so that mail is delivered; its author should see it here.
     """
@@ -39,8 +57,19 @@ def find_problems(log: str) -> list[tuple[str, str]]:
         if level in {"WARNING", "ERROR", "CRITICAL"}:
             reasons = [str(entry[key]) for key in ("reason", "detail") if entry.get(key)]
             text = str(entry.get("message", ""))
-            found.append((level, f"{text} ({': '.join(reasons)})" if reasons else text))
+            of_hook = bool(entry.get("hook") and entry.get("reason"))
+            found.append(LogProblem(level, f"{text} ({': '.join(reasons)})" if reasons else text, of_hook))
     return found
+
+
+def find_traceback(log: str) -> str:
+    """Return the traceback of the last error in a log: of a line of the library, or of the error that Lambda logs. "" for none."""
+    for entry in reversed(list(_entries(log))):
+        if isinstance(found := entry.get("traceback"), str):
+            return found.rstrip()
+    errors = list(_ERROR.finditer(log))
+    text = log[errors[-1].end() :].rstrip() if errors else ""
+    return text[max(text.find(_TRACEBACK), 0) :]
 
 
 def format_metrics(log: str) -> str:

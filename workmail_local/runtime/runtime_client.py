@@ -29,6 +29,7 @@ RESPONSE_LIMIT = 6_291_556
 """Bytes of a response (developer guide, "Lambda quotas": 6 MB, synchronous)."""
 RECENT_S = 2.0
 LIBRARY = "mailhooks"
+PROJECT = "workmail_local"
 AWS_DOMAINS = (
     *(".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".amazonwebservices.com.cn", ".amazonwebservices.eu", ".api.aws", ".aws.dev"),
     *(".adc-e.uk", ".ic.gov", ".scloud", ".sgov.gov"),
@@ -45,6 +46,8 @@ AWS_HOSTS = (
 CONNECTIONS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.connect"})
 PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"})
 """Audit events of Python."""
+NOT_OF_THE_FUNCTION = (__file__, importlib.__file__, "<frozen importlib.")
+"""How the file names of frames begin that are not of the function."""
 HOST = re.compile(rf"[\w.-]{{0,255}}(?:{'|'.join(map(re.escape, AWS_DOMAINS))})(?![\w.-]*\w)", re.ASCII | re.IGNORECASE)
 """A host of AWS in a command line."""
 
@@ -133,8 +136,8 @@ class Runtime:
         except Exception as error:  # noqa: BLE001 - a function may raise anything; its process continues, as in Lambda
             message = describe_error(error)
             log_error(message, error)
-            # "over": a function that cannot be loaded is loaded again by a new process, as in Lambda.
-            return json.dumps({"error": message, "over": self._handler is None}).encode()
+            # A function that cannot be loaded is loaded again by a new process, as in Lambda.
+            return json.dumps({"error": message, "unloadable": self._handler is None}).encode()
         return b'{"library": %s, "response": %s}' % (b"true" if LIBRARY in sys.modules else b"false", text)
 
 
@@ -151,6 +154,9 @@ def load_handler(handler: str) -> Handler:
         raise RuntimeFault("Runtime.ImportModuleError", f"Unable to import module '{path}': {error}") from error
     except SyntaxError as error:
         raise RuntimeFault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{path}': {error}") from error
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(bool(error.code))
+        raise RuntimeFault("Runtime.ExitError", f"its process ended (exit status {status}) while it loaded module '{path}'") from error
     try:
         found: Handler = getattr(module, name)
     except AttributeError as error:
@@ -183,7 +189,7 @@ ENCODER = json.JSONEncoder(ensure_ascii=False, default=_encode_other)
 
 
 def describe_error(error: Exception) -> str:
-    """Describe an error in one line. A fault of Lambda also names the exception behind it."""
+    """Describe an error by its kind and text. A fault of Lambda also names the exception behind it."""
     if not isinstance(error, RuntimeFault):
         return f"{type(error).__name__}: {error}"
     kind, message = error.args
@@ -191,12 +197,12 @@ def describe_error(error: Exception) -> str:
 
 
 def log_error(message: str, error: Exception) -> None:
-    """Log an error with the frames of the function, without those of this module."""
+    """Log an error with the frames of the function, without those of this module and of Python's import before them."""
     cause = error.__cause__ if isinstance(error, RuntimeFault) else error
     print(f"[ERROR] {message}", file=sys.stderr)
     if cause is not None:
         frames = cause.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        while frames is not None and frames.tb_frame.f_code.co_filename.startswith(NOT_OF_THE_FUNCTION):
             frames = frames.tb_next
         traceback.print_exception(cause.with_traceback(frames))
 
@@ -249,6 +255,22 @@ def block_aws() -> None:
     sys.addaudithook(check)
 
 
+class ProjectFinder:
+    """Makes an import of the local WorkMail an error, as in Lambda, where only the library is."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        """See importlib.abc.MetaPathFinder. Raises ModuleNotFoundError for the local WorkMail and leaves others to the next finder."""
+        if name.partition(".")[0] == PROJECT:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def hide_project() -> None:
+    """Hide the local WorkMail, and the other folders of a clone, which an editable installation adds to the path."""
+    sys.meta_path.insert(0, ProjectFinder)
+    sys.path[:] = [folder for folder in sys.path if not os.path.isfile(f"{folder}/{PROJECT}/../pyproject.toml")]  # noqa: PTH113
+
+
 def end_with_parent(requests: int) -> None:
     """Kill this process and its children when the other end of standard input closes: the parent may be killed during a call."""
 
@@ -273,6 +295,7 @@ def main() -> None:
     end_with_parent(requests)
     ignore_recent_bytecode()
     block_aws()
+    hide_project()
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     runtime = Runtime(os.environ["_HANDLER"])
     with open(requests, "rb") as lines, open(answers, "wb", buffering=0) as out:  # noqa: PTH123 - descriptors

@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
-from workmail_local.config.functions import ROOT, Function
+import mailhooks
+from workmail_local.config.functions import Function
 from workmail_local.runtime.file_watch import EVERY_S, Mark, Sources
 from workmail_local.runtime.invocation import Invocation
 from workmail_local.runtime.lambda_environment import build_environment
 from workmail_local.runtime.process import Log, Process
 
-LAYER: Final = ROOT / "layers" / "mailhooks"
-"""The folder in place of /opt/python; it contains the library."""
+LAYER: Final = Path(mailhooks.__file__).resolve().parents[1]
+"""The folder in place of /opt/python; it contains the library. In an installation it is the folder of all packages."""
 _LIBRARY = "mailhooks"
 LIMIT: Final = 4
 """Processes of one function at once, by default; `Workers` has as many threads for it."""
@@ -81,15 +82,16 @@ class Sandbox:
         try:
             process = self._process = self._process or self._start()
         except OSError as error:
-            return Invocation(error=f"its process cannot be started: {error.strerror}", cold=cold)
+            return Invocation(error=f"its process cannot be started: {error.strerror}", cold=cold, unloadable=True)
         # close() may have been called before there was a process to kill.
         line = b"" if self._closed else process.ask(request, until)
         milliseconds = (time.perf_counter() - started) * 1000
-        answer: dict[str, Any] = json.loads(line) if line else {"error": self._describe_failure(process, line, timeout_s), "over": True}
+        answer: dict[str, Any] = json.loads(line) if line else {"error": self._describe_failure(process, line, timeout_s)}
         self._uses_library = answer.get("library", self._uses_library)
-        if answer.get("over"):
+        unloadable = answer.get("unloadable", False)
+        if unloadable or not line:
             self._end()
-        return Invocation(answer.get("response"), answer.get("error"), milliseconds, cold, self._log.read_new())
+        return Invocation(answer.get("response"), answer.get("error"), milliseconds, cold, self._log.read_new(), unloadable)
 
     def _describe_failure(self, process: Process, line: bytes | None, timeout_s: float) -> str:
         if self._closed:

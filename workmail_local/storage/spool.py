@@ -1,24 +1,30 @@
 """The spool: every accepted message on disk, with its jobs and its trace. A restart continues unfinished jobs."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
-from workmail_local.mail.event_builder import HeaderSummary, valid_unicode
+from workmail_local.mail.event_builder import HeaderSummary
 from workmail_local.mail.history import Attempt, MessageSummary, MessageTrace, RuleRun, State
 from workmail_local.mail.job import DeliveryJob, QueuedMessage
+from workmail_local.mail.search_query import ALL, SearchQuery, fold_text
 from workmail_local.mail.submission import Submission
 from workmail_local.storage.message_store import StoredMessage
+from workmail_local.storage.removal import RUNS_OF, StoredRun, remove_messages
+from workmail_local.storage.search import write_where
 from workmail_local.storage.sqlite import Database
 from workmail_local.storage.tables import (
     JOBS,
+    OF_RUNS,
     OTHER_RUNS,
     RUNS,
     SCHEMA,
     SUMMARY,
+    TEXTS,
     VERSION,
     dump,
     load_all,
@@ -26,8 +32,14 @@ from workmail_local.storage.tables import (
     load_summary,
     summarize,
 )
+from workmail_local.storage.text_index import TextIndex
 
 _MAX_NUMBER: Final = 2**63 - 1
+_CATCH_UP_S: Final = 1.0
+"""Seconds for which a search indexes messages that have just arrived."""
+
+_LAST_NUMBER: Final = "SELECT seq FROM sqlite_sequence WHERE name = 'messages'"
+"""The number of the last accepted message, which may have been deleted."""
 
 JobCreator = Callable[[QueuedMessage], Sequence[DeliveryJob]]
 """Returns the jobs of a message, in the transaction that stores both."""
@@ -54,13 +66,19 @@ class Spool:
 
     def __init__(self, folder: Path, *, keep: int = 20_000, clock: Callable[[], float] = time.time) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._database = Database(folder / "spool.db", SCHEMA, VERSION)
+        self._database = Database(folder / "spool.db", f"{SCHEMA}; {TEXTS}", VERSION)
         self._keep = keep
         self._clock = clock
+        self._index = TextIndex(self._database)
         self._database.write(lambda database: _prune(database, _newest(database) - keep))
+
+    def start_index(self) -> None:
+        """Index the texts of messages in the background, until the file is closed. Without it, a search indexes them."""
+        self._index.start()
 
     def close(self) -> None:
         """Close the file."""
+        self._index.stop()
         self._database.close()
 
     def accept(self, submission: Submission, create_jobs: JobCreator) -> NewMessage:
@@ -93,7 +111,7 @@ class Spool:
     def is_done(self, number: int) -> bool:
         """Return whether a message is done. One that is no longer kept is; one that is not accepted yet is not."""
         state = "SELECT state = 'done' FROM messages WHERE number = ?1"
-        return bool(self._database.value(f"SELECT coalesce(({state}), ?1 < (SELECT max(number) FROM messages))", [number]))  # noqa: S608
+        return bool(self._database.value(f"SELECT coalesce(({state}), ?1 <= ({_LAST_NUMBER}))", [number]))
 
     def unfinished_jobs(self) -> Iterable[DeliveryJob]:
         """Return the unfinished jobs, those of the oldest message first."""
@@ -139,6 +157,7 @@ class Spool:
             database.executemany("INSERT INTO attempts VALUES (?, ?, ?)", [(message_id, each.number, dump(each)) for each in attempts])
             if job.run.changed and job.content is not None:
                 database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", (message_id, job.content))
+                database.execute("UPDATE messages SET to_index = to_index + 1 WHERE number = ?", [job.number])
             new = None
             if onward and created and not database.execute("SELECT 1 FROM created_messages WHERE message_id = ?", [message_id]).fetchone():
                 new = _insert(database, created, onward.raw, create_jobs)
@@ -167,16 +186,42 @@ class Spool:
             return StoredMessage(message_id, received, direction, original, original if content is None else content)
         return None
 
+    def find_done(self, query: SearchQuery) -> list[int]:
+        """Return the numbers of the finished messages that match. All texts are searched, also those of messages that have just arrived."""
+        self._index.catch_up(math.inf if query.reads_texts else 0.0)
+        where, values = write_where(query)
+        return [number for (number,) in self._database.read(f"SELECT number FROM messages WHERE {where} AND state = 'done'", values)]  # noqa: S608
+
+    def list_runs(self, numbers: Sequence[int]) -> list[StoredRun]:
+        """Return the rule runs of these messages, as far as the messages are done."""
+        return [StoredRun(*row) for row in self._database.read(RUNS_OF, [json.dumps(numbers)])]
+
+    def remove(self, numbers: Sequence[int]) -> int:
+        """Remove these messages from the file, as far as they are done; return how many."""
+        removed = self._database.write(lambda database: remove_messages(database, numbers))
+        self._database.shrink()
+        return removed
+
     # The methods of `History`.
 
     def count(self) -> int:
         return int(self._database.value("SELECT count(*) FROM messages"))
 
-    def summaries(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
-        # The statement consists of fixed text; input from outside is passed as values. SQLite finds "" in every text.
-        statement = f"SELECT {SUMMARY} FROM messages WHERE number < ? AND instr(search, ?) > 0 ORDER BY number DESC LIMIT ?"  # noqa: S608
-        found = self._database.read(statement, [_MAX_NUMBER if before is None else before, _fold_case(text), limit])
+    def count_unindexed(self) -> int:
+        return self._index.count_waiting()
+
+    def summaries(self, *, before: int | None = None, limit: int = 50, query: SearchQuery = ALL) -> Sequence[MessageSummary]:
+        if query.reads_texts:
+            self._index.catch_up(_CATCH_UP_S)
+        where, values = write_where(query)
+        statement = f"SELECT {SUMMARY} FROM messages WHERE number < ? AND {where} ORDER BY number DESC LIMIT ?"  # noqa: S608 - fixed text
+        found = self._database.read(statement, [_MAX_NUMBER if before is None else before, *values, limit])
         return [load_summary(row) for row in found]
+
+    def find_neighbours(self, number: int) -> tuple[int | None, int | None]:
+        older = "SELECT max(number) FROM messages WHERE number < ?"
+        newer = "SELECT min(number) FROM messages WHERE number > ?"
+        return self._database.value(older, [number]), self._database.value(newer, [number])
 
     def trace(self, number: int) -> MessageTrace | None:
         found = self._database.read(f"SELECT {SUMMARY} FROM messages WHERE number = ?", [number])  # noqa: S608
@@ -203,10 +248,10 @@ class Spool:
 
 def _insert(database: Connection, message: QueuedMessage, raw: bytes, create_jobs: JobCreator) -> NewMessage:
     header = message.header
-    search = _fold_case("\n".join((message.mail_from, header.author, header.sender, header.subject, header.from_text, *message.recipients)))
+    senders = (message.mail_from, header.author, header.sender, header.from_text)
     number = database.execute(
-        "INSERT INTO messages (received, direction, mail_from, recipients, subject, from_text, size, search) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO messages (received, direction, mail_from, recipients, subject, from_text, size, search_from, search_to, "
+        "search_subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             message.received,
             message.direction,
@@ -215,7 +260,9 @@ def _insert(database: Connection, message: QueuedMessage, raw: bytes, create_job
             header.subject,
             header.from_text,
             len(raw),
-            search,
+            fold_text(" ".join(senders)),
+            fold_text(" ".join(message.recipients)),
+            fold_text(header.subject),
         ),
     ).lastrowid
     assert number is not None
@@ -229,14 +276,12 @@ def _insert(database: Connection, message: QueuedMessage, raw: bytes, create_job
 
 def _summarize(database: Connection, number: int, runs: Sequence[RuleRun]) -> None:
     """Update the columns of a message that its rule runs determine."""
-    database.execute(
-        "UPDATE messages SET state = ?, rules = ?, destinations = ?, changed = ?, has_problems = ? WHERE number = ?",
-        (*summarize(runs), number),
-    )
+    values = summarize(runs)
+    database.execute(f"UPDATE messages SET ({OF_RUNS}) = ({', '.join('?' * len(values))}) WHERE number = ?", (*values, number))  # noqa: S608
 
 
 def _newest(database: Connection) -> int:
-    return int(database.execute("SELECT max(number) FROM messages").fetchone()[0] or 0)
+    return int((database.execute(_LAST_NUMBER).fetchone() or (0,))[0])
 
 
 def _prune(database: Connection, last: int) -> None:
@@ -249,8 +294,3 @@ def _prune(database: Connection, last: int) -> None:
 def _dump(job: DeliveryJob) -> str:
     """Return a job as JSON, without its content, which has a table of its own."""
     return dump(job._replace(content=None))
-
-
-def _fold_case(text: str) -> str:
-    """Return the text in the form in which messages are searched: case does not matter."""
-    return valid_unicode(text.casefold())

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -53,8 +54,10 @@ class Database:
         self._connection = sqlite3.connect(path, timeout=0.2, isolation_level=None, check_same_thread=False)
         try:
             # FULL: a commit is on disk when it returns. EXCLUSIVE: a second process in this folder would deliver the same mail again.
+            # SECURE_DELETE: a deleted message does not stay in unused pages.
             self._connection.executescript(
-                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+                "PRAGMA secure_delete=ON;"
             )
             self._check_version(path, version)
             self._connection.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT;")
@@ -113,6 +116,15 @@ class Database:
     def value(self, statement: str, values: Iterable[Any] = ()) -> Any:
         """Return the first column of a statement's first row; None when it has no rows."""
         return next((row[0] for row in self.read(statement, values)), None)
+
+    def shrink(self) -> None:
+        """Return the space of removed rows to the disk, if it is most of the file, and remove their content from the log."""
+        # Without it, the file stays as it is: what is removed is removed.
+        with suppress(sqlite3.Error), self._lock:
+            [(unused,)], [(pages,)] = (self._connection.execute(f"PRAGMA {name}").fetchall() for name in ("freelist_count", "page_count"))
+            if unused > pages / 2:
+                self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close the file after the current write."""

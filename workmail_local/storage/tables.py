@@ -9,11 +9,17 @@ from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from workmail_local.mail.history import MessageSummary, RuleRun, State
 from workmail_local.mail.job import DeliveryJob
+from workmail_local.mail.search_query import fold_text
 
 Value = TypeVar("Value")
 
-VERSION: Final = 8
+VERSION: Final = 9
 """Changes with each change of the tables or of the JSON in them."""
+
+TEXTS: Final = """
+CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(recipients, attachments, body, tokenize = 'trigram case_sensitive 1')
+"""
+"""The texts that can be searched, folded (`fold_text`). Trigrams find a text within a word, in scripts without spaces too."""
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -25,12 +31,18 @@ CREATE TABLE IF NOT EXISTS messages (
   subject TEXT NOT NULL,
   from_text TEXT NOT NULL,
   size INTEGER NOT NULL,
-  search TEXT NOT NULL,
+  search_from TEXT NOT NULL,
+  search_to TEXT NOT NULL,
+  search_subject TEXT NOT NULL,
+  search_rules TEXT NOT NULL DEFAULT '',
   state TEXT NOT NULL DEFAULT 'accepted',
   rules TEXT NOT NULL DEFAULT '[]',
   destinations TEXT NOT NULL DEFAULT '[]',
   changed INTEGER NOT NULL DEFAULT 0,
-  has_problems INTEGER NOT NULL DEFAULT 0);
+  has_problems INTEGER NOT NULL DEFAULT 0,
+  undelivered INTEGER NOT NULL DEFAULT 0,
+  has_attachments INTEGER NOT NULL DEFAULT 0,
+  to_index INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE IF NOT EXISTS originals (
   number INTEGER PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
   raw BLOB NOT NULL);
@@ -53,13 +65,23 @@ CREATE TABLE IF NOT EXISTS created_messages (
   number INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS jobs_of_message ON jobs (number);
 CREATE INDEX IF NOT EXISTS messages_open ON messages (state) WHERE state <> 'done';
+CREATE INDEX IF NOT EXISTS messages_to_index ON messages (number) WHERE to_index > 0;
 CREATE INDEX IF NOT EXISTS created_by_number ON created_messages (number);
+CREATE TABLE IF NOT EXISTS obsolete_texts (
+  number INTEGER PRIMARY KEY);
+CREATE TRIGGER IF NOT EXISTS text_is_obsolete AFTER DELETE ON messages
+  BEGIN INSERT INTO obsolete_texts VALUES (old.number); END;
 """
+"""The tables other than `TEXTS`."""
 
 SUMMARY: Final = (
-    "number, received, direction, mail_from, recipients, from_text, subject, size, state, rules, destinations, changed, has_problems"
+    "number, received, direction, mail_from, recipients, from_text, subject, size, state, rules, destinations, changed, has_problems, "
+    "undelivered, has_attachments"
 )
 """The columns of a `MessageSummary`."""
+
+OF_RUNS: Final = "state, rules, search_rules, destinations, changed, has_problems, undelivered"
+"""The columns of a message that its rule runs determine."""
 
 JOBS: Final = "SELECT job FROM jobs WHERE state <> 'done'"
 """The unfinished jobs."""
@@ -94,13 +116,15 @@ def load_run(text: str) -> RuleRun:
 
 
 def summarize(runs: Sequence[RuleRun]) -> tuple[Any, ...]:
-    """Return the columns state, rules, destinations, changed and has_problems of a message with these rule runs."""
+    """Return the columns `OF_RUNS` of a message with these rule runs."""
     states = {run.state for run in runs}
     waiting = next((state for state in (State.RETRYING, State.ACCEPTED, State.DECIDED) if state in states), State.DONE)
     destinations = Counter(result.destination for run in runs for result in run.results)
     rules = list(dict.fromkeys(run.rule for run in runs))
     has_problems = any(run.problems for run in runs)
-    return waiting, json.dumps(rules), json.dumps(list(destinations.items())), any(run.changed for run in runs), has_problems
+    undelivered = any(not run.results and run.state is not State.DONE for run in runs)
+    changed, counted = any(run.changed for run in runs), json.dumps(list(destinations.items()))
+    return waiting, json.dumps(rules), fold_text("\n".join(rules)), counted, changed, has_problems, undelivered
 
 
 def dump(value: Any) -> str:

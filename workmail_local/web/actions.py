@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mailhooks.contract import FlowDirection
+from workmail_local.config.problems import FileProblem
 from workmail_local.errors import LocalError
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.recipient_policy import RecipientPolicy
@@ -65,6 +66,10 @@ class Actions:
     def list_rules(self) -> Sequence[Rule]:
         """Return the flow rules in the order of the configuration."""
         return self._wm.configuration.rules
+
+    def list_file_problems(self) -> Sequence[FileProblem]:
+        """Return the errors in the saved files of the configuration and of the policies."""
+        return self._wm.file_problems
 
     def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
         """Return the rule that WorkMail runs for each recipient."""

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from workmail_local.mail.documents import to_document
 from workmail_local.web import availability, content, parts
 from workmail_local.web.content import load_trace
-from workmail_local.web.forms import PAGE, parse_direction, read_range
+from workmail_local.web.forms import PAGE, parse_direction, read_query, read_range
 from workmail_local.web.json_bodies import read_json, write_json
 from workmail_local.web.rules import find_problems
 from workmail_local.web.templating import FOLDER, Site
@@ -25,8 +25,7 @@ Handler = Callable[[Site, Request], Any]
 def list_messages(site: Site, request: Request) -> Response:
     """Return the messages that match the query, newest first."""
     before, limit = read_range(request)
-    text = request.query_params.get("q", "")
-    summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, text=text)
+    summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, query=read_query(request))
     return write_json({"count": site.history.count(), "messages": [to_document(summary) for summary in summaries]})
 
 
@@ -73,6 +72,11 @@ def show_addresses(site: Site, _request: Request) -> Response:
     return write_json({"smtp": smtp, "domains": [*addresses.domains], "environment": dict(addresses.environment)})
 
 
+def list_problems(site: Site, _request: Request) -> Response:
+    """Return the errors in the saved files of the configuration and of the policies."""
+    return write_json({"problems": [problem._asdict() for problem in site.actions.list_file_problems()]})
+
+
 def show_openapi(site: Site, _request: Request) -> Response:
     """Return the OpenAPI document of these routes."""
     return write_json(load_openapi() | {"servers": [{"url": site.prefix or "/"}]})
@@ -97,6 +101,7 @@ _ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
     ("GET", "/rules"): list_rules,
     ("POST", "/rules/test"): test_rules,
     ("GET", "/addresses"): show_addresses,
+    ("GET", "/problems"): list_problems,
     # Calling the availability function changes nothing, but POST keeps another site's page from starting it.
     ("POST", "/availability"): availability.answer_as_json,
     ("GET", "/openapi.json"): show_openapi,

@@ -50,6 +50,7 @@ def create_app(history: History, actions: Actions, names: Sequence[str] = (), pr
         f"{_SIDE}/parts/{{part}}": parts.download,
         f"{_SIDE}/parts/{{part}}/picture": parts.show_picture,
         "/events": event_stream.stream_versions,
+        "/problems": _show_problems,
         "/rules": rules.show_rules,
         "/availability": availability.show_form,
         "/send": send.show_form,
@@ -75,6 +76,11 @@ def create_app(history: History, actions: Actions, names: Sequence[str] = (), pr
 
 def _show_addresses(site: Site, request: Request) -> Response:
     return site.render(request, "addresses.html", {"addresses": site.actions.get_addresses()})
+
+
+def _show_problems(site: Site, request: Request) -> Response:
+    """Show the part of every page that the script loads again."""
+    return site.render(request, "problems.html")
 
 
 def _show_error(site: Site, request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -14,16 +15,16 @@ _KEEP_ALIVE_S: Final = 15.0
 
 
 async def stream_versions(site: Site, _request: Request) -> Response:
-    """Send the version of the history each time it changes, as a server-sent event."""
+    """Send the version of the site each time it changes, as a server-sent event."""
     return StreamingResponse(_versions(site), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 async def _versions(site: Site) -> AsyncIterator[str]:
-    last: int | None = None
+    last = ""
     waited = 0.0
     yield "retry: 1000\n\n"
     while True:
-        version = site.history.version()
+        version = await run_in_threadpool(site.version)
         # Only a write shows the server that the browser has closed the connection. A page ignores a version that it shows.
         if version != last or waited > _KEEP_ALIVE_S:
             last, waited = version, 0.0

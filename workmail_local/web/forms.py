@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from mailhooks.contract import FlowDirection
+from workmail_local.mail.search_query import MAX_QUERY, SearchQuery
 
 PAGE: Final = 50
 """Messages of one page of the list."""
@@ -54,3 +55,15 @@ def read_number(request: Request, name: str) -> int | None:
     if text and not (len(text) <= _MAX_DIGITS and _NUMBER.fullmatch(text)):
         raise HTTPException(400, f"{name} must be a whole number from 1, of at most {_MAX_DIGITS} digits")
     return int(text) if text else None
+
+
+def read_query(request: Request) -> SearchQuery:
+    """Return the search in `q`.
+
+    Raises:
+        HTTPException: 400, it is too long. It is not cut: a shorter one finds more messages, perhaps to delete them.
+    """
+    text = request.query_params.get("q", "")
+    if len(text) > MAX_QUERY:
+        raise HTTPException(400, f"q has more than {MAX_QUERY} characters")
+    return SearchQuery.parse(text)

@@ -1,38 +1,43 @@
 """The pages of the messages: the list, and the trace of one message."""
 
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from workmail_local.mail.history import State
+from workmail_local.mail.search_query import HELP, MAX_QUERY, SearchQuery
 from workmail_local.web.content import load_content, load_trace
 from workmail_local.web.forms import PAGE, read_range
 from workmail_local.web.templating import Site
 
-_MAX_QUERY: Final = 200
-
 
 def show_list(site: Site, request: Request, template: str = "messages.html") -> Response:
     """Show the list of messages."""
-    query = request.query_params.get("q", "").strip()[:_MAX_QUERY]
+    text = request.query_params.get("q", "").strip()[:MAX_QUERY]
+    query = SearchQuery.parse(text)
     # A page has a fixed length, but an odd limit is an error here, too.
     before, _ = read_range(request)
     # Read the version first: then a message that arrives while the messages are read has another one, and the page loads them again.
-    version, count = site.history.version(), site.history.count()
-    summaries = list(site.history.summaries(before=before, limit=PAGE + 1, text=query))
+    version, count = site.version(), site.history.count()
+    summaries = list(site.history.summaries(before=before, limit=PAGE + 1, query=query))
     more = len(summaries) > PAGE
     summaries = summaries[:PAGE]
     context: dict[str, Any] = {
         "version": version,
         "summaries": summaries,
         "count": count,
-        "query": query,
+        "query": text,
+        "as_text": query.as_text,
+        "unindexed": site.history.count_unindexed() if query.reads_texts else 0,
+        "help": HELP,
+        "max_query": MAX_QUERY,
+        "title": "Search" if text else f"({count:,}) Messages" if count else "Messages",
         "before": before,
-        "rows_url": f"{site.prefix}/rows?" + _write_query(q=query, before=before),
-        "older_url": f"{site.prefix}/?" + _write_query(q=query, before=summaries[-1].number) if more else "",
-        "newest_url": f"{site.prefix}/?" + _write_query(q=query) if before else "",
+        "rows_url": f"{site.prefix}/rows?" + _write_query(q=text, before=before),
+        "older_url": f"{site.prefix}/?" + _write_query(q=text, before=summaries[-1].number) if more else "",
+        "newest_url": f"{site.prefix}/?" + _write_query(q=text) if before else "",
         "addresses": site.actions.get_addresses() if not count else None,
         "samples": list(site.actions.list_samples()) if not count else [],
     }
@@ -60,15 +65,15 @@ def show_live_part(site: Site, request: Request) -> Response:
 
 
 def _load_context(site: Site, request: Request) -> dict[str, Any]:
-    version = site.history.version()
+    version = site.version()
     trace = load_trace(site, request)
     number = trace.summary.number
-    nearest = [summary.number for summary in site.history.summaries(before=number + 2, limit=3)]
+    older, newer = site.history.find_neighbours(number)
     return {
         "version": version,
         "trace": trace,
         "summary": trace.summary,
         "done": trace.summary.state is State.DONE,
-        "newer": number + 1 if number + 1 in nearest else None,
-        "older": next((each for each in nearest if each < number), None),
+        "newer": newer,
+        "older": older,
     }

@@ -51,9 +51,20 @@ class Site:
         """Return the path of a request without the prefix."""
         return request.url.path.removeprefix(self.prefix)
 
+    def version(self) -> str:
+        """Return a text that differs after every change of the messages, and of the errors in saved files."""
+        problems = tuple(self.actions.list_file_problems())
+        return f"{self.history.version()}" + (f"-{hash(problems):x}" if problems else "")
+
     def render(self, request: Request, template: str, context: Mapping[str, Any] | None = None, status: int = 200) -> HTMLResponse:
         """Render a template. A lone surrogate in text from a message becomes `?`."""
-        values = {"path": self.find_path(request), "root": self.prefix, "version": self.history.version(), **(context or {})}
+        values = {
+            "path": self.find_path(request),
+            "root": self.prefix,
+            "version": self.version(),
+            "file_problems": self.actions.list_file_problems(),
+            **(context or {}),
+        }
         text = load_templates().get_template(template).render(values)
         return HTMLResponse(text.encode("utf-8", "replace"), status)
 

@@ -60,6 +60,8 @@ class LogKey(StrEnum):
     REASON = "reason"
     DETAIL = "detail"
     FRAMES = "frames"
+    TRACEBACK = "traceback"
+    """Only with LOG_EXCEPTIONS=text."""
     POLICY_REFUSED = "policyRefused"
     POLICY = "policy"
     RULES = "rules"

@@ -45,6 +45,7 @@ _TABLE: Final = _Form(r"[\w.-]{3,255}|arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:
 _ORGANIZATION: Final = _Form(r"m-[0-9a-f]{32}", "the ID of a WorkMail organization, m- and 32 hexadecimal digits")
 _TLS_ROOTS: Final = _Form(r"all|amazon", "all or amazon")
 _LOG_SMTP_MESSAGE_ID: Final = _Form(r"digest|whole", "digest or whole")
+_LOG_EXCEPTIONS: Final = _Form(r"kind|text", "kind or text")
 _AWS_CLIENT: Final = _Form(r"light|boto3", "light or boto3")
 SECRET_FORM: Final = _Form(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@!-]{1,512}", "the name or ARN of a secret"
@@ -85,6 +86,8 @@ class Settings:
         on_error: None leaves it to the hook.
         log_addresses: whether log lines may have addresses, subjects and error texts.
         log_decision: whether the log line of a policy explains each rule and its conditions, with values of the message.
+        log_exceptions: the log's form of an unexpected error: kind, or text for its text and traceback too, which may quote a message. The
+            local WorkMail sets text; the template never does.
         log_smtp_message_id: the form of the Message-ID field in log lines: digest (SHA-256) or whole.
         log_level: of the log lines. Powertools reads it itself.
         service, metrics_namespace: the names of the service in log lines, and of the CloudWatch namespace of the metrics.
@@ -106,6 +109,7 @@ class Settings:
     on_error: OnError | None = None
     log_addresses: bool = False
     log_decision: bool = False
+    log_exceptions: str = field(default="kind", metadata={"form": _LOG_EXCEPTIONS})
     log_smtp_message_id: str = field(default="digest", metadata={"form": _LOG_SMTP_MESSAGE_ID})
     log_level: str = field(default="INFO", metadata={"variable": "POWERTOOLS_LOG_LEVEL", "form": _LOG_LEVEL})
     service: str = field(default="workmail-hooks", metadata={"variable": "POWERTOOLS_SERVICE_NAME", "form": _DIMENSION})

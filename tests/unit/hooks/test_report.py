@@ -79,6 +79,21 @@ def test_log_addresses_adds_addresses_and_subjects(log):
     assert "a secret subject" in line["detail"]
 
 
+def test_log_exceptions_adds_the_text_and_the_traceback_of_the_hook_and_nothing_of_it_is_logged_without(log):
+    assert "a secret subject" not in (handler_of(broken)(event(), None), log().text)[1]
+    handler_of(broken, log_exceptions="text")(event(), None)
+    [line] = log().lines
+    assert "a secret subject" in line["detail"]
+    first, frame, *_, last = line["traceback"].rstrip().split("\n")
+    assert (first, last) == ("Traceback (most recent call last):", f"ValueError: {line['detail']}")
+    assert re.search(r'tests/support/hooks\.py", line \d+, in broken$', frame)
+
+
+def test_log_exceptions_shows_the_frames_of_the_library_when_no_other_frame_has_the_error(log):
+    handler_of(lambda mail: "no verdict", log_exceptions="text")(event(), None)
+    assert 'invocation.py", line' in log().lines[0]["traceback"]
+
+
 def test_each_message_has_one_log_line_and_one_set_of_metrics(log):
     handler = handler_of(shout)
     for _ in range(3):

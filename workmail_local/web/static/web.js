@@ -30,13 +30,15 @@ async function refreshList() {
     if (old && old.outerHTML === row.outerHTML) row.replaceWith(old);
     else if (!old) row.classList.add("fresh");
   }
+  const title = fresh.querySelector("[data-title]").dataset.title;
+  document.title = document.title.replace(/^.* · /, `${title} · `);
   list.replaceChildren(...fresh.childNodes);
   if (rows.length) {
     list.hidden = false;
     document.getElementById("empty")?.remove();
   }
-  if (focused) document.getElementById(focused)?.querySelector("a")?.focus({ preventScroll: true });
-  if (added.length === 1) announcement.textContent = `New message: ${added[0].querySelector("a").textContent}`;
+  if (focused) document.getElementById(focused)?.querySelector(".subject a")?.focus({ preventScroll: true });
+  if (added.length === 1) announcement.textContent = `New message: ${added[0].querySelector(".subject a").textContent}`;
   else if (added.length) announcement.textContent = `${added.length} new messages`;
 }
 
@@ -55,6 +57,14 @@ async function refreshTrace() {
   live.replaceChildren(...fresh.childNodes);
   if (focused) document.getElementById(focused)?.querySelector("summary")?.focus({ preventScroll: true });
   if (changed) await showContent(live.dataset.live.replace(/live$/, "content") + location.search);
+}
+
+// The errors in saved files.
+async function refreshProblems() {
+  const fresh = parsed(await text(`${document.body.dataset.root}/problems`));
+  const problems = document.getElementById("problems");
+  // An alert that stays is not announced again.
+  if (problems.textContent.trim() !== fresh.textContent.trim()) problems.replaceChildren(...fresh.childNodes);
 }
 
 // The latest request wins, and the focused link keeps the focus.
@@ -104,7 +114,7 @@ function watch(refresh) {
     busy = true;
     const version = wanted;
     try {
-      await refresh();
+      await Promise.all([refresh(), refreshProblems()]);
       shown = version;
     } catch {
       // The next version or connection refreshes again.
@@ -129,8 +139,7 @@ function watch(refresh) {
   connect();
 }
 
-if (list) watch(refreshList);
-if (live) watch(refreshTrace);
+watch(list ? refreshList : live ? refreshTrace : async () => {});
 
 document.addEventListener("keydown", (event) => {
   if (!list || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
@@ -138,7 +147,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     document.getElementById("q").focus();
   } else if (event.key === "j" || event.key === "k") {
-    const links = [...list.querySelectorAll("tbody a")];
+    const links = [...list.querySelectorAll(".subject a")];
     const at = links.indexOf(document.activeElement);
     const next = at < 0 ? 0 : Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), links.length - 1);
     links[next]?.focus();

@@ -1,7 +1,7 @@
 """Writes one log line and one set of metrics a message (Powertools Logger, Tracer, and Metrics in CloudWatch's embedded metric format).
 
 A line has identifiers, counts and kinds. It has addresses, subjects and the texts of errors that are not ours, which may quote a message,
-only if LOG_ADDRESSES is true.
+only if LOG_ADDRESSES is true; LOG_EXCEPTIONS=text adds the text and the traceback of an error.
 """
 
 import os
@@ -26,6 +26,8 @@ from mailhooks.report_names import Dimension, LogKey, Metric, reason_metric, ver
 from mailhooks.settings import Settings
 
 Handler = Callable[[Any, Any], Any]
+
+_RUNTIME: Final = "mailhooks.hooks.runtime"
 
 _STANDARD_RESOLUTION_S: Final = 60
 
@@ -113,6 +115,8 @@ class Reporter:
         line |= {LogKey.REASON: type(error).__name__, LogKey.DETAIL: self._detail(error)}
         if record.unexpected:
             line[LogKey.FRAMES] = _frames(record.unexpected)
+            if self._settings.log_exceptions == "text":
+                line[LogKey.TRACEBACK] = _format_traceback(record.unexpected)
             self._logger.error("the hook failed", extra=line)
         elif record.transient:
             self._logger.error("raised, so that the invocation is retried", extra=line)
@@ -122,11 +126,8 @@ class Reporter:
     def _detail(self, error: BaseException) -> str:
         """Return the text of an error of ours; another error's text may quote the message."""
         own = isinstance(error, MailhooksError | ContractError)
-        return (
-            str(error)
-            if own or self._settings.log_addresses
-            else "not logged: it may quote the message (LogPersonalData=all shows it; locally LOG_ADDRESSES=true)"
-        )
+        shown = own or self._settings.log_addresses or self._settings.log_exceptions == "text"
+        return str(error) if shown else "not logged: it may quote the message (LogPersonalData=all shows it)"
 
     def _count(self, record: Record, milliseconds: float) -> None:
         metrics, event = self._metrics, record.event
@@ -190,3 +191,11 @@ def _to_printable(value: bytes) -> str:
 def _frames(error: BaseException) -> list[str]:
     """Return file, line and function of the last frames, innermost last, without any text."""
     return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
+
+
+def _format_traceback(error: BaseException) -> str:
+    """Return the traceback without the runtime's own frames before those of the hook."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__") == _RUNTIME:
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames or error.__traceback__))

@@ -41,19 +41,19 @@ class Hook:
     """A function in a folder, and configurations whose only rule runs it."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def write(self, body: str) -> None:
         """Write the function. In its body, `n` is the number of the call."""
-        (self._folder / "app.py").write_text(_COUNT + body)
+        (self.folder / "app.py").write_text(_COUNT + body)
 
     def configuration(self, *, rule: str = "", function: str = "", more: str = "") -> str:
         """The text of a `workmail.toml`; the arguments are further lines of it."""
-        return ORGANIZATION + _HOOK % {"rule": rule, "path": self._folder, "function": function} + more
+        return ORGANIZATION + _HOOK % {"rule": rule, "path": self.folder, "function": function} + more
 
     def calls(self) -> list[dict[str, Any]]:
         """The events of the calls so far."""
-        file = self._folder / "calls.jsonl"
+        file = self.folder / "calls.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 

@@ -12,6 +12,7 @@ from tests.support.waiting import wait_until
 from workmail_local.config.configuration import load_configuration
 from workmail_local.mail.history import RuleRun, State
 from workmail_local.mail.job import DeliveryJob
+from workmail_local.mail.search_query import SearchQuery
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.workers import _delay
 from workmail_local.workmail import LocalWorkMail
@@ -33,7 +34,7 @@ def test_the_history_has_pages_and_can_be_searched(wm: LocalWorkMail) -> None:
         wm.send(RAW.replace(b"Offer", f"Größe {n}".encode()), to=[ANA])
     assert [line.number for line in wm.history.summaries(limit=3)] == [7, 6, 5]
     assert [line.number for line in wm.history.summaries(before=5, limit=2)] == [4, 3]
-    assert [line.number for line in wm.history.summaries(text="größe 2")] == [3]
+    assert [line.number for line in wm.history.summaries(query=SearchQuery.parse("größe 2"))] == [3]
     assert wm.history.count() == 7
 
 

@@ -57,7 +57,7 @@ class TestHandler:
             ("x = 1", "handler", "Runtime.MalformedHandlerName: Bad handler 'handler'"),
             ("x = 1", "sys.exit", "Runtime.BuiltInModuleConflict: Cannot use built-in module sys as a handler module"),
             ("import os\nBUCKET = os.environ['BUCKET']", "app.handler", "KeyError: 'BUCKET'"),
-            ("import sys\nsys.exit(4)", "app.handler", "Runtime.ExitError: its process ended (exit status 4)"),
+            ("import sys\nsys.exit(4)", "app.handler", "Runtime.ExitError: its process ended (exit status 4) while it loaded module 'app'"),
         ],
     )
     def test_that_is_missing_is_lambdas_error(self, source: str, handler: str, error: str, tmp_path: Path, call: Call) -> None:
@@ -69,6 +69,18 @@ class TestHandler:
         box.close()
         assert first.error != second.error
         assert (first.cold, second.cold) == (True, True)
+
+    def test_cannot_import_the_local_workmail(self, tmp_path: Path, call: Call) -> None:
+        error = call(app(tmp_path, "from workmail_local.workmail import LocalWorkMail")).error
+        assert error == "Runtime.ImportModuleError: Unable to import module 'app': No module named 'workmail_local' (ModuleNotFoundError)"
+
+    def test_finds_the_library_but_no_folder_of_the_clone(self, tmp_path: Path, call: Call) -> None:
+        source = """
+            import os, sys, mailhooks
+            def handler(event, context):
+                return [folder for folder in sys.path if os.path.isfile(f"{folder}/template.yaml")]
+            """
+        assert call(app(tmp_path, source)).response == []
 
     def test_in_a_removed_folder_is_an_error(self, tmp_path: Path, call: Call) -> None:
         done = call(Function("hook", tmp_path / "gone" / "app.py"))

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import default
 from email.utils import parseaddr
+from itertools import islice
 from typing import Any
 
 from mailhooks.contract import ActionType, FlowDirection
+from workmail_local.config.problems import FileProblem
 from workmail_local.errors import LocalError
 from workmail_local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
+from workmail_local.mail.search_query import ALL, SearchQuery, fold_text
 from workmail_local.mail.verdict import Origin
 from workmail_local.rules.matching import Match, match_rules
 from workmail_local.rules.rule import Rule, RuleAction
@@ -129,14 +132,24 @@ class FakeHistory:
     def count(self) -> int:
         return len(self.traces)
 
-    def summaries(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
-        found = (trace.summary for trace in reversed(self.traces[: before - 1] if before else self.traces))
-        wanted = text.lower()
-        some = (line for line in found if wanted in f"{line.subject} {line.author} {line.mail_from} {' '.join(line.recipients)}".lower())
-        return [line for _, line in zip(range(limit), some, strict=False)]
+    def count_unindexed(self) -> int:
+        return 0
+
+    def summaries(self, *, before: int | None = None, limit: int = 50, query: SearchQuery = ALL) -> Sequence[MessageSummary]:
+        """Return messages whose subject or addresses contain the words of the query; `test_search.py` tests all others."""
+        found = (trace.summary for trace in reversed(self.traces) if before is None or trace.summary.number < before)
+        words = [str(condition.value) for condition in query.conditions]
+        some = (line for line in found if line.number > query.since and all(word in _describe(line) for word in words))
+        return list(islice(some, limit))
+
+    def find_neighbours(self, number: int) -> tuple[int | None, int | None]:
+        numbers = [trace.summary.number for trace in self.traces]
+        return max((each for each in numbers if each < number), default=None), min(
+            (each for each in numbers if each > number), default=None
+        )
 
     def trace(self, number: int) -> MessageTrace | None:
-        return self.traces[number - 1] if 0 < number <= len(self.traces) else None
+        return next((trace for trace in self.traces if trace.summary.number == number), None)
 
     def original(self, number: int) -> bytes | None:
         return self.originals[number - 1] if 0 < number <= len(self.originals) else None
@@ -146,6 +159,10 @@ class FakeHistory:
 
     def version(self) -> int:
         return self.changes
+
+
+def _describe(line: MessageSummary) -> str:
+    return fold_text(f"{line.subject} {line.author} {line.mail_from} {' '.join(line.recipients)}")
 
 
 def answered(response: Any, milliseconds: float, log: str = "", error: str | None = None) -> Invocation:
@@ -167,10 +184,14 @@ class FakeActions(Actions):
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     answer: Invocation = field(default_factory=lambda: answered({"mailboxes": []}, 31.0))
     refusal: str = ""
+    file_problems: list[FileProblem] = field(default_factory=list)
 
     def clear(self) -> None:
         """Forget all calls and settings."""
         vars(self).update(vars(FakeActions(self.history)))
+
+    def list_file_problems(self) -> Sequence[FileProblem]:
+        return self.file_problems
 
     def list_rules(self) -> Sequence[Rule]:
         return RULES

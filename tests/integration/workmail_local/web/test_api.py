@@ -50,6 +50,7 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
     ("POST", "/api/rules/test", "/api/rules/test", {"author": "shop@mail.example.net", "recipients": ["ana@example.com"]}, 200),
     ("POST", "/api/rules/test", "/api/rules/test", {"author": "", "recipients": ["ana@example.com"]}, 400),
     ("GET", "/api/addresses", "/api/addresses", None, 200),
+    ("GET", "/api/problems", "/api/problems", None, 200),
     ("POST", "/api/availability", "/api/availability", QUESTION, 200),
     ("POST", "/api/availability", "/api/availability", {}, 400),
     ("POST", "/api/availability", "/api/availability?fail", QUESTION, 502),

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, expect
 from mailhooks.policy.evaluation.explanation import ConditionExplanation, RuleExplanation, RuleState
 from tests.integration.workmail_local.web.fakes import NOW, RESPONSE
 from tests.integration.workmail_local.web.pages import PLAIN, Visit
+from workmail_local.config.problems import FileProblem
 from workmail_local.mail.history import Attempt
 
 DECISION = (
@@ -113,3 +114,20 @@ def test_the_json_of_a_trace_has_the_decision_and_the_log_without_it(visit: Visi
     assert attempt["log"] == LOG
     assert attempt["decision"][0]["rule"] == "Invoices"
     assert attempt["decision"][0]["conditions"][1]["answer"] == "yes"
+
+
+PROBLEM = FileProblem("workmail.toml", 12, 'workmail.toml:12: rule "Offers": expected <b>', "the configuration before it stays in force")
+
+
+def test_every_page_shows_an_error_in_a_saved_file_and_no_longer_once_it_is_mended(visit: Visit) -> None:
+    visit.history.add(PLAIN)
+    visit.actions.file_problems.append(PROBLEM)
+    for path in ("/", "/messages/1", "/rules", "/availability", "/send", "/addresses", "/messages/99"):
+        expect(visit.open(path).get_by_role("alert")).to_have_text(f"{PROBLEM.text} The configuration before it stays in force.")
+    assert visit.site.get("/api/problems").json() == {"problems": [PROBLEM._asdict()]}
+    for path in ("/", "/messages/1", "/send"):
+        page = visit.open(path)
+        visit.actions.file_problems.clear()
+        expect(page.get_by_role("alert")).to_have_count(0)
+        visit.actions.file_problems.append(PROBLEM)
+        expect(page.get_by_role("alert")).to_be_visible()

@@ -150,7 +150,10 @@ def test_json_has_the_list_and_the_trace(site: Site) -> None:
     assert set(trace) == {"line", "passages"}
     assert trace["line"] == listed["messages"][0]
     assert set(trace["line"]) == set(
-        "number received direction mail_from recipients author subject size state rules places changed trouble".split()
+        (
+            "number received direction mail_from recipients author subject size state rules places changed trouble"
+            + " undelivered has_attachments"
+        ).split()
     )
     assert set(run) >= set(
         "message_id invocation_id direction rule why function synchronous recipients state due".split()

@@ -7,7 +7,7 @@ import pytest
 
 from mailhooks.contract import FlowDirection
 from workmail_local.config import configuration
-from workmail_local.config.configuration import DEFAULT_FILE, Configuration, load_configuration
+from workmail_local.config.configuration import SAMPLE_FILE, Configuration, load_configuration
 from workmail_local.config.functions import ROOT, read_settings
 from workmail_local.config.gateways import Gateway
 from workmail_local.config.toml_reader import ConfigurationError
@@ -40,7 +40,7 @@ def write_toml(folder: Path, text: str) -> Path:
 
 
 def test_the_default_has_an_organization_rules_of_each_kind_and_functions_of_this_project() -> None:
-    found = load_configuration(DEFAULT_FILE)
+    found = load_configuration(SAMPLE_FILE)
     assert found.domains == ("example.com",)
     assert found.mailboxes("team@example.com") == ("ana@example.com", "ben@example.com", "cem@example.com")
     assert {rule.direction for rule in found.rules} == set(FlowDirection)

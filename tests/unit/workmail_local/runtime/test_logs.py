@@ -3,7 +3,7 @@ import json
 import pytest
 
 from mailhooks.policy.evaluation.explanation import RuleState
-from workmail_local.runtime.logs import find_problems, format_metrics, split_decision
+from workmail_local.runtime.logs import find_problems, find_traceback, format_metrics, split_decision
 
 
 def test_warnings_and_errors_are_found_with_their_reason() -> None:
@@ -13,11 +13,26 @@ def test_warnings_and_errors_are_found_with_their_reason() -> None:
             json.dumps({"level": "INFO", "message": "fine"}),
             json.dumps({"level": "WARNING", "message": "is delivered unchanged", "reason": "MessageFrozen", "detail": "redirected"}),
             json.dumps({"level": "ERROR", "message": "failed"}),
+            json.dumps({"level": "ERROR", "message": "the hook failed", "hook": "tag", "reason": "KeyError"}),
             '{"level": "ERROR", broken',
             json.dumps(["level", "ERROR"]),
         ]
     )
-    assert find_problems(log) == [("WARNING", "is delivered unchanged (MessageFrozen: redirected)"), ("ERROR", "failed")]
+    assert find_problems(log) == [
+        ("WARNING", "is delivered unchanged (MessageFrozen: redirected)", False),
+        ("ERROR", "failed", False),
+        ("ERROR", "the hook failed (KeyError)", True),
+    ]
+
+
+def test_the_last_traceback_is_found_with_the_errors_that_caused_it() -> None:
+    handled = "Traceback (most recent call last):\n  handled\nOSError: early\n"
+    cause = "Traceback (most recent call last):\n  one\nKeyError: 1\n\nThe above exception was the direct cause:\n\n"
+    last = "Traceback (most recent call last):\n  two\nValueError: 2"
+    assert find_traceback(f"hello\n{handled}[ERROR] ValueError: 2\n{cause}{last}\n") == cause + last
+    assert find_traceback("[ERROR] Runtime.UserCodeSyntaxError: ...\n  File 'app.py', line 1\n") == "  File 'app.py', line 1"
+    assert find_traceback(json.dumps({"level": "ERROR", "traceback": f"{last}\n"}) + "\n[ERROR] HookFailed: see before\n") == last
+    assert find_traceback(f"hello\n{handled}") == ""
 
 
 def test_embedded_metrics_are_formatted_in_one_line() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from enum import StrEnum
 from typing import Any, Final
 
@@ -49,6 +50,8 @@ class LogKey(StrEnum):
     REASON = "reason"
     REASONS = "reasons"
     DETAIL = "detail"
+    TRACEBACK = "traceback"
+    """Only with LOG_EXCEPTIONS=text."""
 
 
 HOOK: Final = "availability"
@@ -66,6 +69,7 @@ class Reporter:
         self._logger = Logger(service=settings.service, location=None)
         self._metrics = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.service)
         self._log_addresses = settings.log_addresses
+        self._log_exceptions = settings.log_exceptions == "text"
         self._function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         self._cold = True
 
@@ -94,12 +98,11 @@ class Reporter:
         }
         if error is not None:
             own = isinstance(error, MailhooksError | ContractError)
-            detail = (
-                str(error)
-                if own or self._log_addresses
-                else "not logged: it may quote addresses (LogPersonalData=all shows it; locally LOG_ADDRESSES=true)"
-            )
+            shown = own or self._log_addresses or self._log_exceptions
+            detail = str(error) if shown else "not logged: it may quote addresses (LogPersonalData=all shows it)"
             line |= {LogKey.REASON: type(error).__name__, LogKey.DETAIL: detail}
+            if self._log_exceptions:
+                line[LogKey.TRACEBACK] = "".join(traceback.format_exception(error))
             self._logger.error("the request failed or the configuration cannot be used", extra=line)
         elif stats.failures:
             self._logger.warning(

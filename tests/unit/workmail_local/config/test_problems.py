@@ -1,0 +1,70 @@
+"""Errors in saved files: those of the configuration, and of the functions' policies."""
+
+from pathlib import Path
+
+import pytest
+
+from workmail_local.config.config_reload import ConfigReload
+from workmail_local.config.configuration import load_configuration
+from workmail_local.config.problems import FileProblem, find_policy_problems
+
+VALID = 'organization = { domains = ["example.com"] }\n'
+POLICY = "version: 1\nrules:\n  - name: Contracts\n    do: drop\n"
+BROKEN = POLICY.replace("drop", "dorp")
+
+
+def save_function(folder: Path, policy: str, code: str = "from mailhooks.hook import sync_hook\n") -> str:
+    """Write a function with a policy, and return a configuration that has it."""
+    (folder / "app.py").write_text(code)
+    (folder / "policy.yaml").write_text(policy)
+    return f'{VALID}[functions.hook]\npath = "{folder}"\n'
+
+
+def find(configuration: str) -> list[FileProblem]:
+    return list(find_policy_problems(load_configuration(configuration)))
+
+
+def test_an_invalid_file_leaves_the_configuration_before_in_force_until_it_is_mended(tmp_path: Path) -> None:
+    file, reports = tmp_path / "workmail.toml", []
+    file.write_text(VALID)
+    configuration = ConfigReload(file, reports.append)
+    before = configuration()
+    assert configuration.problem is None
+
+    file.write_text(f"{VALID}[history]\nkeep = 0\n")
+    assert configuration() is before
+    assert configuration.problem is not None
+    assert (configuration.problem.file, configuration.problem.line) == ("workmail.toml", 3)
+    assert configuration.problem.text.startswith("workmail.toml:3: [history]: keep: expected")
+    assert configuration.problem.effect == "the configuration before it stays in force"
+
+    file.unlink()
+    assert configuration() is before
+    assert configuration.problem.text
+
+    file.write_text(f"{VALID}[history]\nkeep = 5\n")
+    assert configuration().history == 5
+    assert configuration.problem is None
+
+
+def test_an_invalid_policy_has_its_line_and_the_function_that_fails(tmp_path: Path) -> None:
+    configuration = save_function(tmp_path, BROKEN)
+    [problem] = find(configuration)
+    assert (problem.file, problem.line) == ("hook/policy.yaml", 4)
+    assert problem.text.startswith('hook/policy.yaml:4: rule "Contracts": do: expected')
+    assert problem.effect == "until it is valid, the function hook fails for each message"
+
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    assert find(configuration) == []
+
+
+@pytest.mark.parametrize("code", ["def handler(event, context): ...\n", ""])
+def test_a_file_of_the_name_next_to_another_program_is_no_policy(tmp_path: Path, code: str) -> None:
+    assert find(save_function(tmp_path, BROKEN, code)) == []
+
+
+def test_a_policy_that_is_not_in_a_file_is_not_checked(tmp_path: Path) -> None:
+    configuration = save_function(tmp_path, BROKEN)
+    assert find(f'{configuration}environment = {{ POLICY = "s3://bucket/policy.yaml" }}\n') == []
+    (tmp_path / "other.yaml").write_text(POLICY)
+    assert find(f'{configuration}environment = {{ POLICY = "other.yaml" }}\n') == []

@@ -1,0 +1,65 @@
+"""Search queries as SQL. A statement consists of fixed text; values from outside are its parameters."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from workmail_local.mail.search_query import ATTACHMENT, Condition, Kind, SearchQuery
+
+_SHORTEST: Final = 3
+"""Characters that the index finds, because its tokens are trigrams. Shorter texts are searched in every message."""
+
+_COLUMNS: Final = {
+    Kind.TEXT: ("search_from", "search_to", "search_subject"),
+    Kind.FROM: ("search_from",),
+    Kind.TO: ("search_to",),
+    Kind.SUBJECT: ("search_subject",),
+    Kind.RULE: ("search_rules",),
+}
+"""The columns of `messages` with the text of a condition."""
+
+_INDEXED: Final = {Kind.TEXT: ("recipients", "attachments", "body"), Kind.TO: ("recipients",)}
+"""The columns of `texts` with the text of a condition."""
+
+_FLAGS: Final = {
+    ATTACHMENT: "has_attachments",
+    "bounced": "instr(destinations, '\"Bounced\"')",
+    "changed": "changed",
+    "dropped": "instr(destinations, '\"Dropped\"')",
+    "held": "undelivered",
+    "inbound": "direction = 'INBOUND'",
+    "junk": "instr(destinations, '\"Junk\"')",
+    "outbound": "direction = 'OUTBOUND'",
+    "problem": "has_problems",
+    "retrying": "state = 'retrying'",
+}
+_COMPARISONS: Final = {Kind.BEFORE: "received < ?", Kind.AFTER: "received >= ?", Kind.LARGER: "size > ?"}
+
+
+def write_where(query: SearchQuery) -> tuple[str, list[Any]]:
+    """Return the condition of a SELECT on `messages`, and its parameters."""
+    terms, values = ["number > ?"], [query.since]
+    for condition in query.conditions:
+        pieces = list(_write_alternatives(condition))
+        terms.append(f"{'NOT ' if condition.negated else ''}({' OR '.join(text for text, _ in pieces)})")
+        values += [value for _, more in pieces for value in more]
+    return " AND ".join(terms), values
+
+
+def _write_alternatives(condition: Condition) -> Iterator[tuple[str, list[Any]]]:
+    kind, value = condition.kind, condition.value
+    if kind is Kind.IS:
+        yield _FLAGS[str(value)], []
+    elif kind in _COMPARISONS:
+        yield _COMPARISONS[kind], [value]
+    else:
+        yield from ((f"instr({column}, ?)", [value]) for column in _COLUMNS[kind])
+        if columns := _INDEXED.get(kind):
+            yield _write_indexed(columns, str(value))
+
+
+def _write_indexed(columns: tuple[str, ...], text: str) -> tuple[str, list[Any]]:
+    if len(text) < _SHORTEST:
+        found = " OR ".join(f"instr({column}, ?)" for column in columns)
+        return f"EXISTS (SELECT 1 FROM texts WHERE rowid = number AND ({found}))", [text] * len(columns)  # noqa: S608 - fixed text
+    phrase = text.replace('"', '""')
+    return "number IN (SELECT rowid FROM texts WHERE texts MATCH ?)", [f'{{{" ".join(columns)}}} : "{phrase}"']

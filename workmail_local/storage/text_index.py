@@ -1,0 +1,104 @@
+"""The index of the texts of messages. It is written after the messages, because their acceptance must not wait for it."""
+
+import logging
+import threading
+import time
+from contextlib import suppress
+from sqlite3 import Connection
+from typing import Any, Final
+
+from workmail_local.errors import SpoolError
+from workmail_local.mail.search_text import SearchText, read_search_text
+from workmail_local.storage.sqlite import Database
+
+_BATCH: Final = 50
+"""Messages that one transaction indexes at most."""
+
+_BATCH_CHARACTERS: Final = 100_000
+"""Characters from which on a transaction indexes no further message: other writes wait for it."""
+
+_POLL_S: Final = 0.3
+_BUSY: Final = 30
+"""Other writes between two looks from which on the index waits: messages arrive and are processed."""
+
+_log = logging.getLogger(__name__)
+
+
+class TextIndex:
+    """Indexes the texts of the messages in a spool. Safe to use from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread that indexes messages while few arrive."""
+        self._thread = threading.Thread(target=self._run, name="text-index", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread. It continues at the next start."""
+        self._stopped.set()
+        if self._thread:
+            self._thread.join()
+
+    def count_waiting(self) -> int:
+        """Return the number of messages whose texts are not indexed."""
+        return int(self._database.value("SELECT count(*) FROM messages WHERE to_index > 0"))
+
+    def catch_up(self, limit_s: float) -> None:
+        """Index messages until all are indexed or the time is over, the newest first."""
+        deadline = time.monotonic() + limit_s
+        with suppress(SpoolError):
+            while time.monotonic() < deadline and self._index_some():
+                pass
+
+    def _run(self) -> None:
+        seen, is_waiting = self._database.writes, True
+        while not self._stopped.wait(_POLL_S):
+            others, seen = self._database.writes - seen, self._database.writes
+            is_waiting = is_waiting or others > 0
+            with suppress(SpoolError):
+                while is_waiting and others <= _BUSY and not self._stopped.is_set():
+                    is_waiting = self._index_some()
+                    others, seen = self._database.writes - seen - 1, self._database.writes
+
+    def _index_some(self) -> bool:
+        """Index the newest messages that wait, or remove the texts of messages that are gone; return whether there were any."""
+        with self._lock:
+            # An update that arrives meanwhile counts `to_index` up, so that the message is indexed again.
+            waiting = self._database.read("SELECT number, to_index FROM messages WHERE to_index > 0 ORDER BY number DESC LIMIT ?", [_BATCH])
+            found: list[tuple[int, int, SearchText]] = []
+            size = 0
+            for number, count in waiting:
+                texts = self._read_texts(number)
+                found.append((number, count, texts))
+                size += sum(len(text) for text in texts[:3])
+                if size > _BATCH_CHARACTERS:
+                    break
+            obsolete = [] if found else self._database.read("SELECT number FROM obsolete_texts LIMIT ?", [_BATCH])
+            if not (found or obsolete):
+                return False
+            self._database.write(lambda database: _write(database, found, obsolete))
+            return True
+
+    def _read_texts(self, number: int) -> SearchText:
+        original = self._database.value("SELECT raw FROM originals WHERE number = ?", [number]) or b""
+        statement = "SELECT c.raw FROM contents c JOIN jobs USING (message_id) WHERE number = ? ORDER BY position"
+        try:
+            return read_search_text(original, tuple(raw for (raw,) in self._database.read(statement, [number])))
+        except Exception as error:  # noqa: BLE001 - one message must not stop the search for all others
+            _log.error("the text of message %d cannot be searched: %s", number, type(error).__name__)
+            return SearchText("", "", "", has_attachments=False)
+
+
+def _write(database: Connection, found: list[tuple[int, int, SearchText]], obsolete: list[tuple[Any, ...]]) -> None:
+    for number, count, texts in found:
+        statement = "UPDATE messages SET to_index = 0, has_attachments = ? WHERE number = ? AND to_index = ?"
+        if database.execute(statement, (texts.has_attachments, number, count)).rowcount:
+            database.execute("DELETE FROM texts WHERE rowid = ?", [number])
+            database.execute("INSERT INTO texts (rowid, recipients, attachments, body) VALUES (?, ?, ?, ?)", (number, *texts[:3]))
+    database.executemany("DELETE FROM texts WHERE rowid = ?", obsolete)
+    database.executemany("DELETE FROM obsolete_texts WHERE number = ?", obsolete)
