@@ -20,5 +20,5 @@ def test_it_is_built_in_its_folder_without_the_layer(toolchain: Toolchain, tmp_p
     assert done.returncode == 0, done.stdout + done.stderr
     built = sample / ".aws-sam/build"
     assert {each.name for each in built.iterdir()} == {"Hook", "template.yaml"}
-    assert (built / "Hook/app.py").read_bytes() == (sample / "hook/app.py").read_bytes()
-    assert not (built / "Hook/mailhooks").exists()
+    assert (built / "Hook/app.py").read_bytes() == (sample / "app.py").read_bytes()
+    assert [each.name for each in (built / "Hook").iterdir()] == ["app.py"]

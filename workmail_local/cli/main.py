@@ -4,6 +4,7 @@ import argparse
 import io
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from workmail_local.cli.options import build_parser, read_domains
@@ -125,6 +126,12 @@ def _examples(options: argparse.Namespace) -> int:
     return copy_examples(options.folder)
 
 
+def _new(options: argparse.Namespace) -> int:
+    from workmail_local.cli.new_hook import create_hook
+
+    return create_hook(options.name, Path.cwd())
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from workmail_local.cli.doctor import doctor
 
@@ -144,6 +151,7 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "connect-availability": _connect_availability,
     "examples": _examples,
     "doctor": _doctor,
+    "new": _new,
 }
 
 

@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_availability(commands.add_parser("availability", help="ask the availability provider for free/busy times"))
     _add_connect_availability(commands.add_parser("connect-availability", help="make the deployed function the provider of a domain"))
     _add_examples(commands.add_parser("examples", help="copy the samples, functions and recipes of the documentation into a folder"))
+    _add_new(commands.add_parser("new", help="make a folder with a hook of your own: code, tests, template"))
     _add_doctor(commands.add_parser("doctor", help="check the deployed stack and its organization in AWS; changes nothing"))
     return parser
 
@@ -139,6 +140,10 @@ def _add_connect_availability(connect: argparse.ArgumentParser) -> None:
 
 def _add_examples(examples: argparse.ArgumentParser) -> None:
     examples.add_argument("folder", nargs="?", type=Path, default=Path(), help="default: the current folder")
+
+
+def _add_new(new: argparse.ArgumentParser) -> None:
+    new.add_argument("name", metavar="NAME", help="of the folder, the function and the stack: letters, digits and -")
 
 
 def _add_doctor(doctor: argparse.ArgumentParser) -> None:
