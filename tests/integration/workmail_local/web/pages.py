@@ -101,6 +101,10 @@ class Visit:
         self.page.goto(self.url + path)
         return self.page
 
+    def set_text_size(self, percent: int) -> None:
+        """Set the text size of the browser, as a user does in its settings."""
+        self.context.new_cdp_session(self.page).send("Page.setFontSizes", {"fontSizes": {"standard": 16 * percent // 100}})
+
     @property
     def requests_elsewhere(self) -> list[str]:
         return [url for url in self.requests if not url.startswith((self.url, "data:", "about:srcdoc", "about:blank"))]
@@ -109,6 +113,7 @@ class Visit:
         """Leave the page, and remove the data of an earlier test."""
         self.page.goto("about:blank")
         self.page.set_viewport_size({"width": 1280, "height": 720})
+        self.set_text_size(100)
         self.site.clear()
         self.requests.clear()
         self.messages.clear()

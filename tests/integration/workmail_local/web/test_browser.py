@@ -57,11 +57,11 @@ def test_trace_updates_and_keeps_closed_attempts_closed(visit: Visit) -> None:
     visit.history.add_trace(OFFER, (run,))
     page = visit.open("/messages/1?view=source")
     expect(page.locator("#state")).to_have_text("retrying")
-    page.locator("summary").click()
-    expect(page.locator("details")).not_to_have_attribute("open", "")
+    page.locator(".attempt > summary").click()
+    expect(page.locator(".attempt")).not_to_have_attribute("open", "")
     visit.history.finish(1, OFFER_AFTER)
     expect(page.locator("#state")).to_have_text("done")
-    expect(page.locator("details")).not_to_have_attribute("open", "")
+    expect(page.locator(".attempt")).not_to_have_attribute("open", "")
     expect(page.locator("pre.diff .added")).to_contain_text("Example GmbH")
 
 

@@ -7,22 +7,29 @@ from tests.integration.workmail_local.web.fakes import answered
 from tests.integration.workmail_local.web.pages import OFFER, OFFER_AFTER, Visit
 
 
-@pytest.mark.parametrize("width", [400, 900, 1600])
-def test_no_page_is_wider_than_the_window(visit: Visit, width: int) -> None:
+@pytest.mark.parametrize("width, text_size", [(320, 100), (375, 100), (900, 100), (1600, 100), (375, 200), (1280, 200)])
+def test_no_page_is_wider_than_the_window(visit: Visit, width: int, text_size: int) -> None:
+    """WCAG 2.2, success criteria 1.4.4 (text of twice the size) and 1.4.10 (a window of 320 pixels)."""
     long = "x" * 300
     changed = OFFER.replace(b"Offer", long.encode()) + b"<p>" + long.encode()
     recipients = (f"{long}@example.com", "ana@example.com")
     visit.history.add(OFFER.replace(b"Offer", long.encode()), changed, recipients=recipients, rule=long, function=long, problems=(long,))
     visit.actions.answer = answered({"mailboxes": [{"mailbox": f"{long}@example.com", "error": "MailboxNotFound"}]}, 1.0, long)
     visit.page.set_viewport_size({"width": width, "height": 800})
+    visit.set_text_size(text_size)
     views = [f"/messages/1?view={view}" for view in ("html", "text", "structure", "header", "source")]
     for path in ("/", *views, f"/rules?author={long}&recipients={long}", "/availability", "/send", "/addresses"):
         page = visit.open(path)
         if path == "/availability":
             page.get_by_role("button", name="Ask").click()
             page.get_by_role("heading", name="Answer").wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.evaluate(TOO_WIDE) == [], path
 
+
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
+  .filter((element) => element.getBoundingClientRect().right > innerWidth && !element.closest("pre, iframe"))
+  .map((element) => element.outerHTML.slice(0, 80))"""
+"""The elements that make a page wider than its window."""
 
 LINKS = b"<a href=https://example.net>https://example.com</a>" + b"<!--" + b"x" * 310_000 + b"-->"
 """A list of links, and a note that the HTML is cut."""
@@ -88,3 +95,42 @@ def test_pages_have_labels_captions_and_landmarks(visit: Visit) -> None:
         expect(page.get_by_role("main")).to_have_count(1)
         expect(page.get_by_role("banner")).to_have_count(1)
         assert page.title().endswith("local WorkMail")
+
+
+HIDDEN = """() => [...document.querySelectorAll("tbody :is(td, th)")]
+  .filter((cell) => cell.textContent.trim())
+  .filter((cell) => {
+    const box = cell.getBoundingClientRect();
+    return !box.width || !box.height || box.left < 0 || box.right > innerWidth || cell.scrollWidth > cell.clientWidth + 1;
+  })
+  .map((cell) => cell.outerHTML.slice(0, 80))"""
+"""The cells of tables that a reader does not see whole without scrolling sideways."""
+
+SMALL = """() => [...document.querySelectorAll("a, button, summary, select, input:not([type=radio]):not([type=file])")]
+  .filter((target) => target.getClientRects().length && !target.closest(".skip, p, th, td, dt, dd, li, label"))
+  .filter((target) => target.getBoundingClientRect().height < 24)
+  .map((target) => `${target.outerHTML.slice(0, 80)} ${target.getBoundingClientRect().height}`)"""
+"""Links and buttons that a finger misses. Links in text are exempt (WCAG 2.2, success criterion 2.5.8)."""
+
+
+def test_a_phone_shows_every_column_and_targets_for_a_finger(visit: Visit) -> None:
+    event = {"startTime": "2026-05-05T07:00:00.000Z", "endTime": "2026-05-05T08:00:00.000Z", "busyType": "BUSY"}
+    details = {"subject": "Budget", "location": "Room 1", "instanceType": "SINGLE_INSTANCE", "isMeeting": True, "isReminderSet": True}
+    visit.actions.answer = answered(
+        {"mailboxes": [{"mailbox": "bob@example.net", "events": [event | {"details": details | {"isPrivate": False}}]}]}, 184.0
+    )
+    visit.history.add(OFFER.replace(b"Offer", "שלום: הצעה 🎉".encode()), OFFER_AFTER, recipients=("ana@example.com", "ben@example.com"))
+    visit.history.add(OFFER.replace(b"Clara", b"Clara Isabella Montgomery-Featherstonehaugh"), problems=("it failed",))
+    visit.page.set_viewport_size({"width": 375, "height": 800})
+    rules = "/rules?author=shop@mail.example.net&recipients=ana@example.com"
+    for path in ("/", "/messages/1", rules, "/availability", "/send", "/addresses"):
+        page = visit.open(path)
+        if path == "/availability":
+            page.get_by_role("button", name="Ask").click()
+            expect(page.get_by_role("cell", name="Budget")).to_be_visible()
+        assert page.evaluate(HIDDEN) == [], path
+        assert page.evaluate(SMALL) == [], (path, page.evaluate(SMALL))
+    visit.open("/rules")
+    expect(visit.page.get_by_role("row", name="Disclaimer").get_by_role("cell").nth(3)).to_contain_text("LAMBDA")
+    visit.open("/")
+    expect(visit.page.get_by_role("cell", name="ana@example.com").first).to_be_visible()
