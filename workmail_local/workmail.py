@@ -36,7 +36,9 @@ from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
 from workmail_local.mail.history import Destination, History, MessageTrace
 from workmail_local.mail.message_octets import to_octets, without_blind_copies
 from workmail_local.mail.release import Release
+from workmail_local.mail.search_query import SearchQuery
 from workmail_local.mail.submission import Submission
+from workmail_local.queue.deletion import delete_found, delete_message
 from workmail_local.queue.mail_server import MailServer
 from workmail_local.queue.recipient_policy import RecipientPolicy
 from workmail_local.runtime.failures import describe_failure
@@ -273,6 +275,24 @@ class LocalWorkMail(LocalAws):
     def dropped(self) -> list[tuple[bytes, dict[str, Any]]]:
         """Return the dropped messages, oldest first, each with the reason."""
         return self.mail_server.maildirs.dropped()
+
+    def delete(self, number: int | None = None, *, search: str = "") -> int:
+        """Delete messages that are done, with their traces, contents and delivered copies; return how many.
+
+        Args:
+            number: delete this message; None for all.
+            search: delete only messages that this search finds (docs/local-web.md).
+
+        Raises:
+            UnknownMessage: no message has this number.
+            NotNow: the message of this number is not done. Without a number, such messages stay.
+        """
+        server = self.mail_server
+        places = server.spool, server.maildirs, self.store
+        if number is None:
+            return delete_found(SearchQuery.parse(search), *places)
+        delete_message(number, *places)
+        return 1
 
     @property
     def history(self) -> History:

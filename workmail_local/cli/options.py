@@ -54,6 +54,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="workmail.toml", help="organization, rules, functions (default: workmail.toml here, or a sample)"
     )
     serve.add_argument("--folder", type=Path, default=Path(".local", "workmail"), help="spool and mailboxes (default: .local/workmail)")
+    serve.add_argument("--fresh", action="store_true", help="delete all mail in the folder first, also mail that is not delivered yet")
     serve.add_argument("--smtp-port", type=int, help="inbound SMTP (default: 1025, or a free port when it is in use)")
     serve.add_argument("--submission-port", type=int, help="SMTP for users of the organization (default: 1587, or a free port)")
     serve.add_argument("--web-port", type=int, help="the web page (default: 8025, or a free port)")

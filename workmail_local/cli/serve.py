@@ -24,6 +24,7 @@ from workmail_local.free_busy import sample_calendars
 from workmail_local.lifecycle import Lifecycle
 from workmail_local.running_server import RunningServer, remove_running, write_running
 from workmail_local.servers import HttpServer, free_port, raise_descriptor_limit
+from workmail_local.storage.removal import remove_all
 from workmail_local.web.actions import Actions
 from workmail_local.web.app import create_app
 from workmail_local.workmail import LocalWorkMail
@@ -97,6 +98,8 @@ class _Servers(Lifecycle):
     def _start(self) -> None:
         options = self._options
         samples, settings = load_samples(options.events), read_settings(options.events / SETTINGS_FILE)
+        if options.fresh:
+            remove_all(options.folder)
         wm = self._start_workmail()
         for sample in samples:
             _add_to_store(wm, sample)

@@ -152,8 +152,8 @@ class MessageTrace(NamedTuple):
 class History(Protocol):
     """Reads stored messages. Safe to call from any thread."""
 
-    def count(self) -> int:
-        """Return the number of messages."""
+    def count(self, query: SearchQuery = ALL) -> int:
+        """Return the number of messages that match."""
 
     def count_unindexed(self) -> int:
         """Return the number of messages whose texts are not searched yet, because many have arrived."""

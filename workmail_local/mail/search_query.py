@@ -28,6 +28,7 @@ HELP: Final = (
     ("is:problem", "a rule run has a problem"),
     ("is:retrying", "the next attempt has a due time"),
     ("is:held", "not delivered yet, because a function has not answered"),
+    ("is:done", "processed to the end"),
     ("is:inbound", "or is:outbound"),
     ("after:2026-11-29", "received on that day or later; before: is earlier"),
     ("larger:100K", "more bytes than that; also M"),
@@ -60,7 +61,7 @@ class Kind(StrEnum):
 _TEXTS: Final = frozenset({Kind.FROM, Kind.TO, Kind.SUBJECT, Kind.RULE})
 
 ATTACHMENT: Final = "attachment"
-FLAGS: Final = frozenset("bounced changed dropped held inbound junk outbound problem retrying".split())
+FLAGS: Final = frozenset("bounced changed done dropped held inbound junk outbound problem retrying".split())
 """The values of `is:`; `has:attachment` is the flag `ATTACHMENT`."""
 
 
@@ -110,6 +111,10 @@ class SearchQuery:
         values = {Kind.FROM: mail_from, Kind.TO: to, Kind.SUBJECT: subject}
         more = (Condition(kind, folded) for kind, text in values.items() if (folded := fold_text(text)))
         return replace(self, conditions=(*self.conditions, *more), since=max(since, self.since))
+
+    def narrow_to_done(self, *, negated: bool = False) -> Self:
+        """Return this query with the condition that messages are done, or that they are not."""
+        return replace(self, conditions=(*self.conditions, Condition(Kind.IS, "done", negated)))
 
     @property
     def reads_texts(self) -> bool:

@@ -1,6 +1,5 @@
 """Applies the results of a delivery job: delivers copies, sends bounces, stores dropped mail. Idempotent."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -12,7 +11,7 @@ from workmail_local.mail.job import DeliveryJob
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.dsn import may_bounce, write_bounce
 from workmail_local.queue.smtp_gateway import send_to_gateway
-from workmail_local.storage.maildir import MaildirStore
+from workmail_local.storage.maildir import MaildirStore, name_delivery
 
 _NOT_BOUNCED: Final = "no bounce was sent: the message has no sender to notify, or is itself an automatic reply"
 _NO_SENDER_MAILBOX: Final = "no bounce was sent: the sender's address is in the organization, but has no mailbox"
@@ -108,9 +107,7 @@ def _results(run: RuleRun, destination: Destination) -> list[RecipientResult]:
 
 
 def _delivery_name(job: DeliveryJob, suffix: str) -> str:
-    """Return the file name of a delivery. It begins with the time, as in any Maildir, so that names sort by arrival."""
-    key = hashlib.sha256(job.run.message_id.encode()).hexdigest()[:16]
-    return f"{int(job.received):010}.M{job.number:08}P{key}{suffix}.local"
+    return f"{name_delivery(job.number, job.received, job.run.message_id)}{suffix}.local"
 
 
 def _reason(job: DeliveryJob, results: Sequence[RecipientResult], why: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,12 @@ _UNSAFE: Final = re.compile(r"[^a-z0-9@._+-]|^\.")
 """Characters that a folder's name escapes; "=" is one of them, so that no text looks like an escape."""
 
 _MAX_NAME: Final = 100
+
+_DELIVERY: Final = re.compile(r"[0-9]+\.M[0-9]+P[0-9a-f]{16}(?=\.)")
+"""The beginning of the names of all files of a rule run; see `name_delivery`."""
+
+FOLDERS: Final = ("mailboxes", "outgoing", "gateway", "dropped")
+"""The folders of a store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +97,30 @@ class MaildirStore:
         files = sorted((self._root / "dropped").glob("[!.]*.eml"))
         return [(file.read_bytes(), json.loads(file.with_suffix(".json").read_text())) for file in files]
 
+    def remove(self, deliveries: Collection[str]) -> None:
+        """Remove the files of these deliveries (`name_delivery`), also those that a mail program has moved to another folder."""
+        for folder in FOLDERS:
+            for path, _, names in os.walk(self._root / folder):
+                for name in names:
+                    found = _DELIVERY.match(name)
+                    if found and found[0] in deliveries:
+                        Path(path, name).unlink(missing_ok=True)
+
     def _folder(self, destination: Destination, address: str) -> Path:
         box, junk = _FOLDERS[destination]
         return self._root / f"{box}/{directory_name(address)}/{junk}"
+
+
+def name_delivery(number: int, received: float, message_id: str) -> str:
+    """Return the beginning of the file names of a rule run's deliveries, to which a suffix is added.
+
+    It begins with the time, as in any Maildir, so that names sort by arrival.
+
+    Args:
+        number, received: of the message.
+        message_id: of the rule run.
+    """
+    return f"{int(received):010}.M{number:08}P{hashlib.sha256(message_id.encode()).hexdigest()[:16]}"
 
 
 def directory_name(address: str) -> str:

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -108,6 +108,12 @@ class MessageStore:
         """Return the content that was put after the delivery; None when there is none."""
         update = self._updates.get(message_id)
         return update.content if update else None
+
+    def forget(self, message_ids: Iterable[str]) -> None:
+        """Remove the contents that were put after the delivery of these messages."""
+        with self._lock:
+            for message_id in message_ids:
+                self._updates.pop(message_id, None)
 
     def clear(self) -> None:
         """Remove all messages and the loader."""

@@ -1,11 +1,17 @@
-"""The removal of finished messages from the spool, so that nothing of them stays in its file."""
+"""The removal of messages from the spool."""
 
 import json
+import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
-from workmail_local.storage.tables import TEXTS
+from workmail_local.errors import SpoolError
+from workmail_local.storage.maildir import FOLDERS
+from workmail_local.storage.tables import SPOOL, TEXTS
 
 _DONE: Final = "state = 'done' AND number IN (SELECT value FROM json_each(?))"
 
@@ -26,7 +32,30 @@ def remove_messages(database: Connection, numbers: Sequence[int]) -> int:
     """Remove these messages, as far as they are done; return how many."""
     removed = database.execute(f"DELETE FROM messages WHERE messages.{_DONE}", [json.dumps(numbers)]).rowcount  # noqa: S608 - fixed text
     if not database.execute("SELECT 1 FROM messages LIMIT 1").fetchone():
-        # It is as slow to remove each text from the index as to add it.
+        # It is as slow to remove each text from the index as to add it. The index removes other texts in the background.
         for statement in ("DROP TABLE texts", TEXTS, "DELETE FROM obsolete_texts"):
             database.execute(statement)
+    elif len(numbers) == 1:
+        database.execute("DELETE FROM texts WHERE rowid = ?", numbers)
     return removed
+
+
+def remove_all(folder: Path) -> None:
+    """Remove the spool in a folder, of any version, and all mail that was delivered from it. Without a spool, nothing is removed.
+
+    Raises:
+        SpoolError: a server uses the spool, or the file is none.
+    """
+    file = folder / SPOOL
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(file, timeout=0.2, isolation_level=None)) as database:
+            # As each server has it.
+            database.executescript("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; ROLLBACK;")
+    except sqlite3.Error as error:
+        raise SpoolError(f"{file.name} cannot be removed: {error}. Is another local WorkMail running in this folder?") from error
+    for name in FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for ending in ("-wal", "-shm", ""):
+        (folder / f"{SPOOL}{ending}").unlink(missing_ok=True)

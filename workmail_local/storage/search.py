@@ -24,6 +24,7 @@ _FLAGS: Final = {
     ATTACHMENT: "has_attachments",
     "bounced": "instr(destinations, '\"Bounced\"')",
     "changed": "changed",
+    "done": "state = 'done'",
     "dropped": "instr(destinations, '\"Dropped\"')",
     "held": "undelivered",
     "inbound": "direction = 'INBOUND'",

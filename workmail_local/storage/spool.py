@@ -23,6 +23,7 @@ from workmail_local.storage.tables import (
     OTHER_RUNS,
     RUNS,
     SCHEMA,
+    SPOOL,
     SUMMARY,
     TEXTS,
     VERSION,
@@ -66,7 +67,7 @@ class Spool:
 
     def __init__(self, folder: Path, *, keep: int = 20_000, clock: Callable[[], float] = time.time) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._database = Database(folder / "spool.db", f"{SCHEMA}; {TEXTS}", VERSION)
+        self._database = Database(folder / SPOOL, f"{SCHEMA}; {TEXTS}", VERSION)
         self._keep = keep
         self._clock = clock
         self._index = TextIndex(self._database)
@@ -189,8 +190,8 @@ class Spool:
     def find_done(self, query: SearchQuery) -> list[int]:
         """Return the numbers of the finished messages that match. All texts are searched, also those of messages that have just arrived."""
         self._index.catch_up(math.inf if query.reads_texts else 0.0)
-        where, values = write_where(query)
-        return [number for (number,) in self._database.read(f"SELECT number FROM messages WHERE {where} AND state = 'done'", values)]  # noqa: S608
+        where, values = write_where(query.narrow_to_done())
+        return [number for (number,) in self._database.read(f"SELECT number FROM messages WHERE {where}", values)]  # noqa: S608 - fixed text
 
     def list_runs(self, numbers: Sequence[int]) -> list[StoredRun]:
         """Return the rule runs of these messages, as far as the messages are done."""
@@ -204,8 +205,9 @@ class Spool:
 
     # The methods of `History`.
 
-    def count(self) -> int:
-        return int(self._database.value("SELECT count(*) FROM messages"))
+    def count(self, query: SearchQuery = ALL) -> int:
+        where, values = write_where(query)
+        return int(self._database.value(f"SELECT count(*) FROM messages WHERE {where}", values))  # noqa: S608 - fixed text
 
     def count_unindexed(self) -> int:
         return self._index.count_waiting()

@@ -13,6 +13,9 @@ from workmail_local.mail.search_query import fold_text
 
 Value = TypeVar("Value")
 
+SPOOL: Final = "spool.db"
+"""The file of the spool."""
+
 VERSION: Final = 9
 """Changes with each change of the tables or of the JSON in them."""
 

@@ -88,6 +88,10 @@ class Actions:
             raise LocalError("; ".join(refused[:_MAX_REPLIES]) + more)
         return self._wm.accept(Submission(direction, mail_from, tuple(recipients), raw))
 
+    def delete(self, number: int | None = None, *, search: str = "") -> int:
+        """Delete messages; see `LocalWorkMail.delete`."""
+        return self._wm.delete(number, search=search)
+
     def list_samples(self) -> Mapping[str, bytes]:
         """Return the sample messages by name."""
         return self._samples

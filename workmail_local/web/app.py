@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from workmail_local.mail.history import History
-from workmail_local.web import api, availability, content, event_stream, messages, parts, rules, send
+from workmail_local.web import api, availability, content, deletion, event_stream, messages, parts, rules, send
 from workmail_local.web.actions import Actions
 from workmail_local.web.guard import Guard
 from workmail_local.web.templating import FOLDER, Site
@@ -55,8 +55,12 @@ def create_app(history: History, actions: Actions, names: Sequence[str] = (), pr
         "/availability": availability.show_form,
         "/send": send.show_form,
         "/addresses": _show_addresses,
+        "/delete": deletion.ask_for_all,
+        "/messages/{number:count}/delete": deletion.ask_for_one,
     }
     forms = {
+        "/delete": deletion.delete_all,
+        "/messages/{number:count}/delete": deletion.delete_one,
         "/availability": availability.submit,
         "/send": send.submit,
     }

@@ -103,7 +103,7 @@ def load_trace(site: Site, request: Request) -> MessageTrace:
     number = request.path_params["number"]
     trace = site.history.trace(number)
     if trace is None:
-        raise HTTPException(404, f"There is no message {number}.")
+        raise HTTPException(404, f"There is no message {number}: it was deleted, newer messages have replaced it, or it has not arrived.")
     return trace
 
 

@@ -8,7 +8,7 @@ const content = document.getElementById("content");
 
 async function text(address) {
   const answer = await fetch(address, { headers: { accept: "text/html" } });
-  if (!answer.ok) throw new Error(String(answer.status));
+  if (!answer.ok) throw Object.assign(new Error(String(answer.status)), { status: answer.status });
   return answer.text();
 }
 
@@ -44,7 +44,18 @@ async function refreshList() {
 
 // A message trace: open attempts stay open; the content is loaded again only if it has changed.
 async function refreshTrace() {
-  const fresh = parsed(await text(live.dataset.live));
+  let fresh;
+  try {
+    fresh = parsed(await text(live.dataset.live));
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    announcement.textContent = "This message was deleted, or newer messages have replaced it.";
+    const notice = document.createElement("p");
+    notice.className = "alert";
+    notice.textContent = announcement.textContent;
+    live.closest(".trace")?.replaceWith(notice);
+    return;
+  }
   const before = live.querySelector("[data-state]").dataset;
   const after = fresh.querySelector("[data-state]").dataset;
   for (const details of live.querySelectorAll("details")) {

@@ -13,9 +13,9 @@ from typing import Any
 
 from mailhooks.contract import ActionType, FlowDirection
 from workmail_local.config.problems import FileProblem
-from workmail_local.errors import LocalError
+from workmail_local.errors import LocalError, NotNow, SpoolError, UnknownMessage
 from workmail_local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
-from workmail_local.mail.search_query import ALL, SearchQuery, fold_text
+from workmail_local.mail.search_query import ALL, Condition, SearchQuery, fold_text
 from workmail_local.mail.verdict import Origin
 from workmail_local.rules.matching import Match, match_rules
 from workmail_local.rules.rule import Rule, RuleAction
@@ -129,17 +129,16 @@ class FakeHistory:
             self.contents.clear()
             self.changes += 1
 
-    def count(self) -> int:
-        return len(self.traces)
+    def count(self, query: SearchQuery = ALL) -> int:
+        return len(self.summaries(limit=len(self.traces), query=query))
 
     def count_unindexed(self) -> int:
         return 0
 
     def summaries(self, *, before: int | None = None, limit: int = 50, query: SearchQuery = ALL) -> Sequence[MessageSummary]:
-        """Return messages whose subject or addresses contain the words of the query; `test_search.py` tests all others."""
+        """Return messages; of the conditions, only those on a word in subject or addresses, and on the state."""
         found = (trace.summary for trace in reversed(self.traces) if before is None or trace.summary.number < before)
-        words = [str(condition.value) for condition in query.conditions]
-        some = (line for line in found if line.number > query.since and all(word in _describe(line) for word in words))
+        some = (line for line in found if line.number > query.since and all(_matches(line, each) for each in query.conditions))
         return list(islice(some, limit))
 
     def find_neighbours(self, number: int) -> tuple[int | None, int | None]:
@@ -161,8 +160,10 @@ class FakeHistory:
         return self.changes
 
 
-def _describe(line: MessageSummary) -> str:
-    return fold_text(f"{line.subject} {line.author} {line.mail_from} {' '.join(line.recipients)}")
+def _matches(line: MessageSummary, condition: Condition) -> bool:
+    if condition.value == "done":
+        return (line.state is State.DONE) is not condition.negated
+    return str(condition.value) in fold_text(f"{line.subject} {line.author} {line.mail_from} {' '.join(line.recipients)}")
 
 
 def answered(response: Any, milliseconds: float, log: str = "", error: str | None = None) -> Invocation:
@@ -204,6 +205,21 @@ class FakeActions(Actions):
             raise LocalError(self.refusal)
         self.sent.append((direction, mail_from, tuple(recipients), raw))
         return self.history.add(raw, direction=direction, recipients=tuple(recipients))
+
+    def delete(self, number: int | None = None, *, search: str = "") -> int:
+        if self.refusal:
+            raise SpoolError(self.refusal)
+        found = self.history.summaries(limit=1000, query=SearchQuery.parse(search).narrow_to_done())
+        if number is not None:
+            trace = self.history.trace(number)
+            if not trace:
+                raise UnknownMessage(str(number))
+            if trace.summary not in found:
+                raise NotNow(str(number))
+            found = [trace.summary]
+        self.history.traces = [trace for trace in self.history.traces if trace.summary not in found]
+        self.history.changes += 1
+        return len(found)
 
     def list_samples(self) -> Mapping[str, bytes]:
         return self.files

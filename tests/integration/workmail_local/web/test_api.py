@@ -36,6 +36,13 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/messages", "/api/messages?before=x", None, 400),
     *(("GET", "/api/messages/{number}", f"/api/messages/{number}", None, 200) for number in (1, 2, 3)),
     ("GET", "/api/messages/{number}", "/api/messages/99", None, 404),
+    ("DELETE", "/api/messages", "/api/messages?q=clara", None, 200),
+    ("DELETE", "/api/messages", f"/api/messages?q={'x' * 501}", None, 400),
+    ("DELETE", "/api/messages", "/api/messages?full", None, 503),
+    ("DELETE", "/api/messages/{number}", "/api/messages/1", None, 200),
+    ("DELETE", "/api/messages/{number}", "/api/messages/99", None, 404),
+    ("DELETE", "/api/messages/{number}", "/api/messages/3", None, 409),
+    ("DELETE", "/api/messages/{number}", "/api/messages/1?full", None, 503),
     ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/after.eml", None, 200),
     ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/other.eml", None, 404),
     *(
@@ -117,6 +124,7 @@ def _resolve_from(name: str, schema: Any) -> Any:
 
 def send(site: Site, method: str, path: str, body: Any) -> requests.Response:
     site.actions.answer = answered(None, 1.0, "log", "it failed") if path.endswith("?fail") else answered({"mailboxes": []}, 31.0)
+    site.actions.refusal = "the spool cannot be written: the disk is full" if path.endswith("?full") else ""
     return site.session.request(method, site.url + path, json=body, timeout=30)
 
 
