@@ -351,7 +351,7 @@ class LocalWorkMail(LocalAws):
         """The errors in the files of the configuration and of the functions' policies, as they are saved now."""
         configuration = self.configuration
         reload = self._configuration
-        own = [reload.problem] if isinstance(reload, ConfigReload) and reload.problem else []
+        own = reload.problems if isinstance(reload, ConfigReload) else []
         return [*own, *find_policy_problems(configuration)]
 
     @property

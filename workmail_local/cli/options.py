@@ -53,6 +53,9 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--config", type=Path, metavar="workmail.toml", help="organization, rules, functions (default: workmail.toml here, or a sample)"
     )
+    serve.add_argument(
+        "--policy", type=Path, metavar="FILE", help="the policy of the function mailflow for all mail, in place of the rules"
+    )
     serve.add_argument("--folder", type=Path, default=Path(".local", "workmail"), help="spool and mailboxes (default: .local/workmail)")
     serve.add_argument("--fresh", action="store_true", help="delete all mail in the folder first, also mail that is not delivered yet")
     serve.add_argument("--smtp-port", type=int, help="inbound SMTP (default: 1025, or a free port when it is in use)")

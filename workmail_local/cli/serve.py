@@ -15,11 +15,12 @@ from workmail_local.cli.serve_banner import banner_lines, container_lines, expor
 from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.configuration import find_file
 from workmail_local.config.functions import SETTINGS_FILE, Settings, merge_variables, read_settings
+from workmail_local.config.policy_reload import PolicyReload
 from workmail_local.config.samples import Sample, load_samples
 from workmail_local.config.web import read_names, read_path
 from workmail_local.containers.endpoint import ContainerEndpoint
 from workmail_local.containers.sam_template import BUILT, FOR_ALL, write_local_template
-from workmail_local.errors import InvalidSample
+from workmail_local.errors import InvalidArgument, InvalidSample
 from workmail_local.free_busy import sample_calendars
 from workmail_local.lifecycle import Lifecycle
 from workmail_local.running_server import RunningServer, remove_running, write_running
@@ -116,13 +117,17 @@ class _Servers(Lifecycle):
         if options.export:
             self.lines = list(export_lines(wm.environment))
         else:
-            self.lines = [*banner_lines(wm, page, elsewhere, samples, options.folder, self._config), *containers, "\nCalls:"]
+            self.lines = [
+                *banner_lines(wm, page, elsewhere, samples, options.folder, self._config, options.policy),
+                *containers,
+                "\nCalls:",
+            ]
 
     def _start_workmail(self) -> LocalWorkMail:
         options = self._options
         return self._stack.enter_context(
             LocalWorkMail(
-                ConfigReload(self._config, self._print),
+                self._load_configuration(),
                 folder=options.folder,
                 speed=options.speed,
                 lambda_endpoint=options.lambda_endpoint,
@@ -133,6 +138,14 @@ class _Servers(Lifecycle):
                 listener=None if options.export else self._print,
             )
         )
+
+    def _load_configuration(self) -> ConfigReload:
+        options = self._options
+        if options.policy is None:
+            return ConfigReload(self._config, self._print)
+        if options.containers or options.lambda_endpoint:
+            raise InvalidArgument("--policy runs mailflow in a process here: leave out --containers and --lambda-endpoint")
+        return PolicyReload(self._config, options.policy, options.folder / "policy", self._print)
 
     def _start_web_page(self, wm: LocalWorkMail, samples: list[Sample]) -> tuple[str, list[str]]:
         """Start the server of the web page; return its URL, and those for other machines."""

@@ -25,7 +25,7 @@ def export_lines(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def banner_lines(
-    wm: LocalWorkMail, page: str, elsewhere: Sequence[str], samples: Sequence[Sample], folder: Path, config: Path
+    wm: LocalWorkMail, page: str, elsewhere: Sequence[str], samples: Sequence[Sample], folder: Path, config: Path, policy: Path | None
 ) -> Iterator[str]:
     """Yield the addresses of the running servers, and commands to try.
 
@@ -35,7 +35,8 @@ def banner_lines(
         elsewhere: its URLs on other machines.
         samples: sample messages; one is used in a command.
         folder: contains the spool and the mailboxes.
-        config: the file of the rules.
+        config: the file of the organization and the rules.
+        policy: the policy for all mail, in place of the rules; None for the rules.
     """
     environment, configuration = wm.environment, wm.configuration
     inbound, outbound = (wm.smtp_address(direction) for direction in ("INBOUND", "OUTBOUND"))
@@ -47,7 +48,8 @@ def banner_lines(
     yield f"  SMTP, submission  {outbound}   mail that users send; every password is accepted"
     yield f"  Message Flow API  {environment['AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW']}   and the directory"
     yield f"  S3 and others     {environment['AWS_ENDPOINT_URL_S3']}   bucket {wm.bucket}"
-    yield f"  Rules             {display_path(config)}   loaded again when it is saved"
+    label = "Policy, all mail" if policy else "Rules"
+    yield f"  {label:<16}  {display_path(policy or config)}   loaded again when it is saved"
     yield f"  Mail              {display_path(folder)}/mailboxes/<address>/new"
     sample = next((sample for sample in samples if sample.function == "mailflow"), None)
     user = next((user.address for user in configuration.directory.users), f"ana@{configuration.domains[0]}")
@@ -57,7 +59,10 @@ def banner_lines(
         file = f"events/mail/{sample.stem}.eml"
         yield f"  swaks --server {inbound} --from nora@example.net --to {user} --data @{file}"
     yield f"  swaks --server {outbound} --from {user} --to nora@example.net --header 'Subject: Hello'"
-    yield f"  {python} -m workmail_local test-rule --from nora@example.net --to {user}"
+    if policy and sample:
+        yield f"  workmail-hooks try {_quote(policy)} events/mail/{sample.stem}.eml"
+    elif not policy:
+        yield f"  {python} -m workmail_local test-rule --from nora@example.net --to {user}"
     yield f"  {python} -m workmail_local serve --export     # shell lines that make boto3 and the AWS CLI call such servers"
 
 

@@ -17,9 +17,6 @@ class ConfigReload:
         path: the file.
         report: is called with a sentence about each change.
 
-    Attributes:
-        problem: why the file as it is now is not in force; None if it is.
-
     Raises:
         ConfigurationError: the file is invalid at the start.
         OSError: the file cannot be read.
@@ -28,7 +25,7 @@ class ConfigReload:
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         self._path = path
         self._report = report
-        self.problem: FileProblem | None = None
+        self._problem: FileProblem | None = None
         self._lock = threading.Lock()
         self._text: bytes | None = path.read_bytes()
         self._configuration = load_configuration(path)
@@ -41,6 +38,11 @@ class ConfigReload:
                 self._load()
             return self._configuration
 
+    @property
+    def problems(self) -> list[FileProblem]:
+        """The errors in files as they are saved now, which are not in force for this reason."""
+        return [self._problem] if self._problem else []
+
     def _read(self) -> bytes | None:
         try:
             return self._path.read_bytes()
@@ -52,8 +54,10 @@ class ConfigReload:
         try:
             self._configuration = load_configuration(self._path)
         except (LocalError, OSError) as error:
-            self.problem = FileProblem(self._path.name, getattr(error, "line", 0), str(error), "the configuration before it stays in force")
+            self._problem = FileProblem(
+                self._path.name, getattr(error, "line", 0), str(error), "the configuration before it stays in force"
+            )
             self._report(f"{self._path.name} has changed, but has an error, so the configuration before it stays in force: {error}")
         else:
-            self.problem = None
+            self._problem = None
             self._report(f"{self._path.name} has changed: {format_count(len(self._configuration.rules), 'rule')}")

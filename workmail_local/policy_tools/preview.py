@@ -6,10 +6,11 @@ from pathlib import Path
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.mime.message import Message
 from mailhooks.policy import RuleFailed
+from workmail_local.config.policy_file import load_policy
 from workmail_local.console.style import display_path
 from workmail_local.errors import InvalidPolicy
 from workmail_local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
-from workmail_local.policy_tools.trial import Trial, TrialOptions, change_message, load_policy, make_trial_message
+from workmail_local.policy_tools.trial import Trial, TrialOptions, change_message, make_trial_message
 from workmail_local.viewer.part_changes import describe_changes
 from workmail_local.viewer.preview import Preview
 

@@ -14,9 +14,8 @@ from mailhooks.hooks.content_changes import AppliedChanges, ChangedContent, appl
 from mailhooks.hooks.preflight import Rejection, rejections_of_edits
 from mailhooks.mime.headers import scan
 from mailhooks.mime.message import Message
-from mailhooks.policy import Outcome, Policy, PolicyError, Services, Trace, load
-from workmail_local.console.style import display_path
-from workmail_local.errors import InvalidPolicy, NoEnvelope
+from mailhooks.policy import Outcome, Policy, Services, Trace
+from workmail_local.errors import NoEnvelope
 from workmail_local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
 from workmail_local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryRates
 
@@ -74,21 +73,6 @@ class Trial:
         """Evaluate the policy for a message. Raises as `Policy.evaluate`."""
         self._time = now.timestamp()
         return self.policy.evaluate(message.event, message.raw, services=self._services, domains=self.domains, now=now, trace=trace)
-
-
-def load_policy(path: Path) -> Policy:
-    """Return the policy in a file.
-
-    Raises:
-        InvalidPolicy: the policy is invalid; the error has one line for each problem.
-        OSError: the file cannot be read.
-    """
-    try:
-        return load(path)
-    except PolicyError as error:
-        raise InvalidPolicy(
-            "\n".join([f"{display_path(path)} is invalid (see workmail-hooks check {display_path(path)})", *error.lines()])
-        ) from None
 
 
 def make_trial_message(saved: bytes, options: TrialOptions, domains: frozenset[str], file: Path | None = None) -> TrialMessage:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TextIO
 
 from mailhooks.policy import Policy
+from workmail_local.config.policy_file import load_policy
 from workmail_local.console.rows import format_cell
 from workmail_local.console.style import WIDTH, Style, display_path, format_count
 from workmail_local.console.text_columns import escape_controls, fit
 from workmail_local.errors import InvalidPolicy
 from workmail_local.policy_tools.replay import OutcomeSummary, Replay, ReplayRow
-from workmail_local.policy_tools.trial import TrialOptions, load_policy
+from workmail_local.policy_tools.trial import TrialOptions
 
 _NAME, _RULES, _VERDICTS = 26, 24, 18
 _PROGRESS_S = 0.2

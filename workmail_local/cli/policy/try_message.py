@@ -13,6 +13,7 @@ from mailhooks.policy.evaluation.explanation import UNLISTED_WORDS, describe_res
 from mailhooks.policy.evaluation.outcome import RuleTrace, WantedChange
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.rule import NoDisclaimer, StripAttachments
+from workmail_local.config.policy_file import load_policy
 from workmail_local.console.rows import LABEL, format_cell, label_rows, limit_rows
 from workmail_local.console.style import WIDTH, Style, display_path, format_count
 from workmail_local.console.text_columns import escape_controls, fit
@@ -23,7 +24,7 @@ from workmail_local.policy_tools.descriptions import (
     describe_effect,
     describe_failures,
 )
-from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, load_policy, make_trial_message
+from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, make_trial_message
 from workmail_local.viewer.diff import LineDiff
 
 _CONDITION = 24

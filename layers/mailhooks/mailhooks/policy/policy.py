@@ -35,6 +35,7 @@ class Policy:
         contact_days: days for which contacts are recorded; 0 if no enabled rule asks for first contacts.
         plus_addresses: whether addresses with a tag match the address without it, if a condition does not decide.
         lists: the texts of each list by its name, as written; a list in a list is `list:NAME`.
+        files: the paths, from the policy's folder, of the files that it shows: templates, images and the address book.
     """
 
     rules: tuple[Rule, ...]
@@ -45,6 +46,7 @@ class Policy:
     contact_days: int = 0
     plus_addresses: bool = False
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
+    files: tuple[str, ...] = ()
 
     def evaluate(
         self,

@@ -29,22 +29,22 @@ def test_an_invalid_file_leaves_the_configuration_before_in_force_until_it_is_me
     file.write_text(VALID)
     configuration = ConfigReload(file, reports.append)
     before = configuration()
-    assert configuration.problem is None
+    assert configuration.problems == []
 
     file.write_text(f"{VALID}[history]\nkeep = 0\n")
     assert configuration() is before
-    assert configuration.problem is not None
-    assert (configuration.problem.file, configuration.problem.line) == ("workmail.toml", 3)
-    assert configuration.problem.text.startswith("workmail.toml:3: [history]: keep: expected")
-    assert configuration.problem.effect == "the configuration before it stays in force"
+    [problem] = configuration.problems
+    assert (problem.file, problem.line) == ("workmail.toml", 3)
+    assert problem.text.startswith("workmail.toml:3: [history]: keep: expected")
+    assert problem.effect == "the configuration before it stays in force"
 
     file.unlink()
     assert configuration() is before
-    assert configuration.problem.text
+    assert len(configuration.problems) == 1
 
     file.write_text(f"{VALID}[history]\nkeep = 5\n")
     assert configuration().history == 5
-    assert configuration.problem is None
+    assert configuration.problems == []
 
 
 def test_an_invalid_policy_has_its_line_and_the_function_that_fails(tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ class _PolicyBuilder:
             self._contact_days if asks else 0,
             self._plus_addresses,
             self._data.get("lists", {}),
+            self._folder.files,
         )
 
     @contextmanager

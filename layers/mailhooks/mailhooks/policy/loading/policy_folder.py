@@ -38,6 +38,11 @@ class PolicyFolder:
         self._digests: dict[str, str] = {}
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the files that were read, from the folder."""
+        return tuple(self._digests)
+
+    @property
     def digest(self) -> str:
         """Hexadecimal digits that change with the content of the files that were read; `""` if none was read."""
         return hashlib.sha256(json.dumps(self._digests, sort_keys=True).encode()).hexdigest() if self._digests else ""
