@@ -125,7 +125,7 @@ function watch(refresh) {
     busy = true;
     const version = wanted;
     try {
-      await Promise.all([refresh(), refreshProblems()]);
+      await Promise.all([refresh(), refreshProblems(), notifyOfTrouble()]);
       shown = version;
     } catch {
       // The next version or connection refreshes again.
@@ -140,8 +140,9 @@ function watch(refresh) {
     source.onerror = () => { document.getElementById("link").hidden = false; };
   }
 
-  // A browser opens at most six connections to a server, so a hidden tab closes its own.
+  // A browser opens at most six connections to a server, so a hidden tab closes its own, unless its user waits for a notification.
   document.addEventListener("visibilitychange", () => {
+    if (document.hidden && asksForNotifications()) return;
     source?.close();
     if (!document.hidden) connect();
   });

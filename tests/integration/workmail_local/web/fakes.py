@@ -136,7 +136,7 @@ class FakeHistory:
         return 0
 
     def summaries(self, *, before: int | None = None, limit: int = 50, query: SearchQuery = ALL) -> Sequence[MessageSummary]:
-        """Return messages; of the conditions, only those on a word in subject or addresses, and on the state."""
+        """Return messages; of the conditions, only those on a word in subject or addresses, on the state and on problems."""
         found = (trace.summary for trace in reversed(self.traces) if before is None or trace.summary.number < before)
         some = (line for line in found if line.number > query.since and all(_matches(line, each) for each in query.conditions))
         return list(islice(some, limit))
@@ -163,6 +163,8 @@ class FakeHistory:
 def _matches(line: MessageSummary, condition: Condition) -> bool:
     if condition.value == "done":
         return (line.state is State.DONE) is not condition.negated
+    if condition.value == "problem":
+        return line.has_problems is not condition.negated
     return str(condition.value) in fold_text(f"{line.subject} {line.author} {line.mail_from} {' '.join(line.recipients)}")
 
 

@@ -1,6 +1,7 @@
 """The trace of a message in a browser: the rules of a policy in words, and a log that is read easily."""
 
 import json
+import re
 from typing import Any
 
 from playwright.sync_api import Browser, expect
@@ -131,3 +132,39 @@ def test_every_page_shows_an_error_in_a_saved_file_and_no_longer_once_it_is_mend
         expect(page.get_by_role("alert")).to_have_count(0)
         visit.actions.file_problems.append(PROBLEM)
         expect(page.get_by_role("alert")).to_be_visible()
+
+
+RECORD = """() => {
+  const notified = [];
+  window.Notification = class {
+    static permission = "granted";
+    static requestPermission = async () => "granted";
+    constructor(title, options) {
+      notified.push(options.tag);
+      document.body.dataset.notified = notified.join(", ");
+    }
+  };
+}"""
+"""Replaces the browser's notifications, which nothing can read."""
+
+
+def test_a_user_who_asks_is_notified_of_new_trouble_once(browser: Browser, visit: Visit) -> None:
+    visit.history.add(PLAIN, problems=("old",))
+    with browser.new_context() as context:
+        context.add_init_script(f"({RECORD})()")
+        page = context.new_page()
+        page.goto(f"{visit.url}/rules")
+        button = page.get_by_role("button", name="Notify of problems")
+        visit.history.add(PLAIN.replace(b"Hello", b"Before"), problems=("it failed",))
+        expect(button).to_have_attribute("aria-pressed", "false")
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        visit.history.add(PLAIN.replace(b"Subject: Hello", b"Subject: Third"), problems=("it failed",))
+        expect(page.locator("body")).to_have_attribute("data-notified", "message-3")
+        visit.actions.file_problems.append(PROBLEM)
+        expect(page.locator("body")).to_have_attribute("data-notified", f"message-3, file-{PROBLEM.text}")
+        page.reload()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "false")
+        expect(page.locator("body")).not_to_have_attribute("data-notified", re.compile(".+"))
