@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.chromium import NO_NETWORK, start_chromium
+from tests.support.chromium import start_chromium
 from tests.support.installation import build, clean_environment
 from workmail_local.running_server import RunningServer, find_running
 
 INSTALL_S = 600
 START_S = 60
-SUBJECT = "Offer from outside"
+SUBJECT = "Our offer"
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def wait_for_server(folder: Path, process: subprocess.Popen[bytes]) -> RunningSe
 
 def send(server: str) -> None:
     """Send a message by swaks (Debian's package), or by smtplib where it is not installed."""
-    sender, recipient = "nora@example.net", "ana@example.com"
+    sender, recipient = "ana@example.com", "nora@example.net"
     if swaks := shutil.which("swaks"):
         command = [swaks, "--server", server, "--from", sender, "--to", recipient, "--header", f"Subject: {SUBJECT}"]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
@@ -90,8 +90,8 @@ def test_the_test_of_a_new_hook_passes(programs: Path, project: Path) -> None:
 
 
 def test_the_page_shows_a_message_that_met_the_new_hook(programs: Path, project: Path) -> None:
-    with serving(programs, project) as server, start_chromium(NO_NETWORK) as browser:
-        send(server.inbound)
+    with serving(programs, project) as server, start_chromium() as browser:
+        send(server.outbound)
         page = browser.new_page()
         page.goto(server.page)
         page.get_by_role("link", name=SUBJECT).click()

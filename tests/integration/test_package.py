@@ -22,6 +22,7 @@ PLACES = {
     "events": "workmail_local/project/events",
     "functions": "workmail_local/project/functions",
     "docs/recipes": "workmail_local/project/docs/recipes",
+    "samples/own-hook": "workmail_local/project/samples/own-hook",
 }
 """The folders of the clone, and where the wheel has them."""
 MADE = re.compile(r"(^|/)(__pycache__|prepared|prepared_\w+\.py)(/|$)")
