@@ -17,9 +17,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from email.message import Message
 from pathlib import Path
 from ssl import SSLContext
+from types import MappingProxyType
 from typing import Any, Final
 
 from mailhooks.contract import FlowDirection
@@ -73,6 +75,7 @@ class LocalWorkMail(LocalAws):
         folder: contains the spool and the mailboxes; None for a temporary folder.
         speed: divides the time that WorkMail waits: before a retry, and until the rule's timeout.
         lambda_endpoint: URL of `sam local start-lambda`, or of another endpoint that runs functions; "" for none.
+        function_environment: variables of all functions, in place of those that the configuration sets.
         retry_unloadable: whether a function that cannot be loaded is called again, as in WorkMail; by default the first call decides.
         services: see `LocalAws`.
 
@@ -88,20 +91,23 @@ class LocalWorkMail(LocalAws):
         folder: Path | None = None,
         speed: float = 60.0,
         lambda_endpoint: str = "",
+        function_environment: Mapping[str, str] | None = None,
         retry_unloadable: bool = False,
         **services: Any,
     ) -> None:
         super().__init__(**services)
         self._configuration = configuration
         self._folder = folder
-        self._speed = speed
+        self._speed = self._first_speed = speed
         self._lambda_endpoint = lambda_endpoint
+        self._function_environment = dict(function_environment or {})
         self._retry_unloadable = retry_unloadable
         self._mail_stack = ExitStack()
         self._mail_server: MailServer | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
         self._tls: SSLContext | None = None
         self._applied: Configuration | None = None
+        self._merged: tuple[Configuration, Configuration] | None = None
         self._lock = threading.Lock()
         self._rewritten: deque[S3Reference] = deque()
         self._rewritten_bytes = 0
@@ -112,10 +118,20 @@ class LocalWorkMail(LocalAws):
         super()._start()
         self._stack.callback(self._mail_stack.close)
 
-    def reset(self, configuration: Configuration | Callable[[], Configuration] | Path | str | None = None) -> None:
+    def reset(
+        self,
+        configuration: Configuration | Callable[[], Configuration] | Path | str | None = None,
+        *,
+        speed: float | None = None,
+        function_environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Return to the state after the start, with another configuration: no mail and no history.
 
         A reset is faster than a start, so tests can share one `LocalWorkMail`. See `LocalAws.reset` for the services.
+
+        Args:
+            configuration, function_environment: see the class.
+            speed: None for that of the start.
 
         Raises:
             ValueError: this instance has a folder of its own, whose mail is kept.
@@ -131,6 +147,9 @@ class LocalWorkMail(LocalAws):
         self._rewritten.clear()
         self._rewritten_bytes = 0
         self._configuration = configuration
+        self._speed = self._first_speed if speed is None else speed
+        self._function_environment = dict(function_environment or {})
+        self._merged = None
         super().reset()
 
     def send(
@@ -344,7 +363,24 @@ class LocalWorkMail(LocalAws):
         source = self._configuration
         if source is None or isinstance(source, Path | str):
             source = self._configuration = load_configuration(_DEFAULT_CONFIGURATION if source is None else source)
-        return source if isinstance(source, Configuration) else source()
+        return self._merge_environment(source if isinstance(source, Configuration) else source())
+
+    def _merge_environment(self, configuration: Configuration) -> Configuration:
+        """Return a configuration whose functions have the variables for all; the same object for the same configuration."""
+        if not self._function_environment:
+            return configuration
+        if self._merged is None or self._merged[0] is not configuration:
+            functions = {
+                name: replace(function, environment={**function.environment, **self._function_environment})
+                for name, function in configuration.functions.items()
+            }
+            self._merged = configuration, replace(configuration, functions=MappingProxyType(functions))
+        return self._merged[1]
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the server that processes mail runs. It starts at its first use."""
+        return self._mail_server is not None
 
     @property
     def file_problems(self) -> Sequence[FileProblem]:

@@ -1,17 +1,13 @@
 """Describes the failure of a function in a message's run through a rule."""
 
-import re
 from typing import Final
 
 from workmail_local.errors import HookFailed
-from workmail_local.mail.history import Attempt, RuleRun
-from workmail_local.runtime.logs import find_traceback
+from workmail_local.mail.history import RuleRun
+from workmail_local.runtime.logs import find_traceback, shorten_log
 
 _LOG_LINES: Final = 30
 """Lines of the log in the text of an error."""
-
-_OWN_LINE: Final = re.compile(r'\{.*"(?:_aws|traceback)":')
-"""Metrics, and the line of the library about the failure."""
 
 _ADVICE: Final = "Correct the function. A test of this very failure passes expect_failure=True to send() and checks the trace."
 
@@ -29,13 +25,8 @@ def describe_failure(number: int, run: RuleRun) -> HookFailed:
     blocks = [f'the function "{run.function}" failed ({where}):', *(f"  - {failure}" for failure in run.failures)]
     if traceback:
         blocks += ["", traceback]
-    if lines := _last_lines(attempt, traceback):
+    # The library's line has the traceback as JSON; other errors have it as text.
+    if lines := shorten_log(attempt.log.replace(traceback, "") if traceback else attempt.log, _LOG_LINES):
         blocks += ["", "The end of its log:", *(f"  | {line}" for line in lines)]
     blocks += ["", _ADVICE]
     return HookFailed("\n".join(blocks), function=run.function, failures=run.failures, traceback=traceback, log=attempt.log)
-
-
-def _last_lines(attempt: Attempt, traceback: str) -> list[str]:
-    """Return the end of the log without what the text has already, and without metrics."""
-    log = attempt.log.replace(traceback, "") if traceback else attempt.log
-    return [line for line in log.splitlines() if line.strip() and not _OWN_LINE.match(line)][-_LOG_LINES:]

@@ -72,6 +72,20 @@ def find_traceback(log: str) -> str:
     return text[max(text.find(_TRACEBACK), 0) :]
 
 
+def shorten_log(log: str, most: int) -> list[str]:
+    """Return the last lines of a log for people, at most `most`: JSON lines with level, text and reason only, and no metrics."""
+    found = []
+    for line in log.splitlines():
+        entry = read_entry(line)
+        if entry is None:
+            found.append(line)
+        elif problems := find_problems(line):
+            found += [f"{level} {text}" for level, text, _ in problems]
+        elif "_aws" not in entry:
+            found.append(f"{entry.get('level', '')} {entry['message']}".strip() if "message" in entry else line)
+    return [line for line in found if line.strip()][-most:]
+
+
 def format_metrics(log: str) -> str:
     """Format the metrics in CloudWatch's embedded metric format: `Messages=1 MessageSize=812 (hook=observe)`."""
     values: dict[str, tuple[str, str]] = {}

@@ -9,19 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.installation import build, clean_environment, install_without_packages
+from tests.support.installation import clean_environment
 from workmail_local.cli.main import main
 from workmail_local.cli.new_hook import SAMPLE
 from workmail_local.config.functions import ROOT
 
 ANA, NORA = "ana@example.com", "nora@example.net"
 NO_SUBJECT = f"From: {ANA}\r\nTo: {NORA}\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\n\r\nHello\r\n"
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with the wheel."""
-    return install_without_packages(build("wheel", tmp_path_factory.mktemp("wheel")), tmp_path_factory.mktemp("environment"))
 
 
 @pytest.fixture
