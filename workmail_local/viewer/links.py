@@ -93,15 +93,15 @@ def _find_warnings(link: Link, host: str) -> Iterator[str]:
 
 
 def describe_international(host: str) -> str:
-    """Describe a host with A-labels: how a browser may show it, and whether its letters look like Latin ones.
+    """Describe a host with A-labels: with them, as a browser may show it, and whether its letters look like Latin ones.
 
     >>> describe_international("xn--bcher-kva.example")
-    'shown as "bücher.example"'
+    'xn--bcher-kva.example, shown as "bücher.example"'
     """
     labels = [(_read_label(label), label) for label in host.split(".")]
     is_alike = any(shown != label and any(map(str.isascii, list_skeletons(shown))) for shown, label in labels)
     name = ".".join(shown for shown, _ in labels)
-    return f'shown as "{name}"{": foreign letters that look like Latin ones" if is_alike else ""}'
+    return f'{host}, shown as "{name}"{": foreign letters that look like Latin ones" if is_alike else ""}'
 
 
 def _read_label(label: str) -> str:

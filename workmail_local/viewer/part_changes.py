@@ -1,21 +1,20 @@
 """Describe how each part of a message changed, where and why, from both versions of the message and the edits."""
 
-import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
 from mailhooks.content.disclaimer import TOKEN, Disclaimer, Position
-from mailhooks.mime import charset, html, part_content
+from mailhooks.mime import charset, html
 from mailhooks.mime.edits import CannotEdit, Edit
 from mailhooks.mime.filenames import find_filename
 from mailhooks.mime.message import Message, Part
 from mailhooks.mime.text.body import Blocked, find_displayed
 from mailhooks.mime.text.part import TextPart
 from workmail_local.viewer.diff import LineDiff
+from workmail_local.viewer.part_origins import find_origins
 
 _NEXT_TAG = re.compile(r"\s*(</?[A-Za-z][^<>]{0,60}>?)")
 
@@ -91,7 +90,7 @@ def describe_changes(
         text: the disclaimer in plain text, with this message's values.
     """
     opening = text.strip().partition("\n")[0].strip()
-    origins = _find_origins(before, after, edits)
+    origins = find_origins(before, after, edits)
     displayed = _displayed(before)
     replaced = {(edit.start, edit.end) for edit in edits}
     rows = []
@@ -111,83 +110,6 @@ def describe_changes(
             mark, notes = mark if mark is Mark.ADDED else Mark.CHANGED, (*notes, *fields)
         rows.append(PartRow(number, part, mark, notes, origin))
     return rows
-
-
-def _find_origins(before: Message, after: Message, edits: Sequence[Edit]) -> dict[int, Part]:
-    """Return the original part of each changed part, by the changed part's `id`. Added parts have none.
-
-    Edits change neither the order of parts nor their types; another program may.
-    """
-    by_body: dict[int, Part] = {}
-    for part in after.structure.root.walk():
-        by_body.setdefault(part.body, part)
-    numbered = list(before.structure.numbered())
-    free = {id(part): (number, part) for number, part in after.structure.numbered()}
-    found: dict[int, Part] = {}
-    # First parts at the same place with the same content, then those with the same content elsewhere: a program may write the whole message
-    # again, with other boundaries, encodings and another order. Then changed parts: at the same place, or with the same number.
-    rounds: tuple[Callable[[str, Part], Iterable[Part]], ...] = (
-        lambda _, part: (each for each in _list_at(by_body, part, edits) if _has_same_body(before.raw, part, after.raw, each)),
-        _EqualContents(before.raw, after.raw, free).find,
-        lambda _, part: _list_at(by_body, part, edits),
-        lambda number, _: (part for each, part in free.values() if each == number),
-    )
-    for find_candidates in rounds:
-        lost = []
-        for number, part in numbered:
-            candidates = (each for each in find_candidates(number, part) if id(each) in free and each.content_type == part.content_type)
-            candidate = next(candidates, None)
-            if candidate is None:
-                lost.append((number, part))
-            else:
-                found[id(candidate)] = part
-                del free[id(candidate)]
-        numbered = lost
-    return found
-
-
-def _list_at(by_body: Mapping[int, Part], part: Part, edits: Sequence[Edit]) -> Iterator[Part]:
-    """Yield the new parts at the place of an old one."""
-    low, high = _moved(part.body, edits)
-    # An insertion where a body begins is a header or an enclosing part (the body begins behind it), or new text in the body.
-    yield from (by_body[offset] for offset in (high, low) if offset in by_body)
-
-
-def _has_same_body(raw: bytes, part: Part, raw_after: bytes, other: Part) -> bool:
-    return bool(part.children) or raw[part.body : part.end] == raw_after[other.body : other.end]
-
-
-class _EqualContents:
-    """Finds the new parts with the decoded content of an old one."""
-
-    def __init__(self, raw: bytes, raw_after: bytes, free: Mapping[int, tuple[str, Part]]) -> None:
-        self._raw = raw
-        self._raw_after = raw_after
-        self._free = free
-
-    @cached_property
-    def _by_digest(self) -> dict[bytes, list[Part]]:
-        """The new parts that have no origin when the first old part is searched."""
-        found: dict[bytes, list[Part]] = {}
-        for _, part in self._free.values():
-            if not part.children:
-                found.setdefault(_digest_content(self._raw_after, part), []).append(part)
-        return found
-
-    def find(self, _: str, part: Part) -> Iterable[Part]:
-        return () if part.children else self._by_digest.get(_digest_content(self._raw, part), ())
-
-
-def _digest_content(raw: bytes, part: Part) -> bytes:
-    content = part_content.read_leniently(raw, part)
-    # Encoding a text again may change its last line end.
-    return hashlib.sha256(content.replace(b"\r\n", b"\n").rstrip(b"\n") if part.maintype == "text" else content).digest()
-
-
-def _moved(offset: int, edits: Sequence[Edit]) -> tuple[int, int]:
-    """Return an offset after the edits: before and behind the text that is inserted at this offset."""
-    low = offset + sum(len(new) - (end - start) for start, end, new in edits if end <= offset and start < offset)
-    return low, low + sum(len(new) for start, end, new in edits if start == end == offset)
 
 
 def _displayed(message: Message) -> frozenset[int]:

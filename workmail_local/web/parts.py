@@ -16,7 +16,7 @@ from workmail_local.web.content import MAX_PARTS, answer_frame, check_links, loa
 from workmail_local.web.json_bodies import write_json
 from workmail_local.web.templating import Site
 
-_NO_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
+_DOWNLOAD_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _MISSING: Final = "This message has no such part, or it is a multipart."
 
 
@@ -35,7 +35,7 @@ def download(site: Site, request: Request) -> Response:
         raise HTTPException(404, _MISSING)
     headers = {
         "content-disposition": write_disposition(make_file_name(message, number, part)),
-        "content-security-policy": _NO_POLICY,
+        "content-security-policy": _DOWNLOAD_POLICY,
         "x-content-type-options": "nosniff",
     }
     return Response(read_content(message.raw, part), media_type="application/octet-stream", headers=headers)

@@ -15,7 +15,7 @@ from mailhooks.availability.backends.ical.zones import Zones
 from mailhooks.availability.errors import GenerationFailed
 from mailhooks.deadline import Deadline
 from workmail_local.viewer.excerpt import describe_cut
-from workmail_local.viewer.parts.recurrence import describe_rule
+from workmail_local.viewer.parts.calendar_words import describe_here, describe_rule, describe_span
 
 MAX_OCTETS: Final = 1_000_000
 _MAX_EVENTS: Final = 50
@@ -209,7 +209,7 @@ class _EventReader:
         is_day = not isinstance(start, datetime)
         here = ""
         if isinstance(start, datetime) and isinstance(end, datetime) and zone:
-            here = _describe_here(start, end)
+            here = describe_here(start, end)
         return When(describe_span(start, end), "" if is_day else zone, here, start.isoformat(), end.isoformat())
 
     def _read_end(self, start: date) -> date:
@@ -271,32 +271,3 @@ class _EventReader:
 def _remove_scheme(address: str) -> str:
     text = address[:_MAX_TEXT].strip('"')
     return text[7:] if text[:7].lower() == "mailto:" else text
-
-
-def _describe_here(start: datetime, end: datetime) -> str:
-    try:
-        first, last = start.astimezone(), end.astimezone()
-    except (OverflowError, ValueError, OSError):  # the years 1 and 9999
-        return ""
-    if first.utcoffset() == start.utcoffset() and last.utcoffset() == end.utcoffset():
-        return ""
-    return f"{describe_span(first, last)} ({first.tzname()})"
-
-
-def describe_span(start: date, end: date) -> str:
-    """Describe a time, or whole days whose end is the day after the last one.
-
-    >>> describe_span(date(2026, 5, 4), date(2026, 5, 6)), describe_span(datetime(2026, 5, 4, 9), datetime(2026, 5, 4, 10, 30))
-    ('Mon 4 May 2026 to Tue 5 May 2026, all day', 'Mon 4 May 2026, 09:00 to 10:30')
-    """
-    if not (isinstance(start, datetime) and isinstance(end, datetime)):
-        last = max(start, end - timedelta(days=1)) if end > start else start
-        return f"{_describe_day(start)}, all day" if last == start else f"{_describe_day(start)} to {_describe_day(last)}, all day"
-    if start == end:
-        return f"{_describe_day(start)}, {start:%H:%M}"
-    until = f"{end:%H:%M}" if start.date() == end.date() else f"{_describe_day(end)}, {end:%H:%M}"
-    return f"{_describe_day(start)}, {start:%H:%M} to {until}"
-
-
-def _describe_day(day: date) -> str:
-    return f"{day:%a} {day.day} {day:%b} {day.year}"

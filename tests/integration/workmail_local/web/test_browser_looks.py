@@ -4,7 +4,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.integration.workmail_local.web.fakes import answered
-from tests.integration.workmail_local.web.pages import OFFER, OFFER_AFTER, Visit
+from tests.integration.workmail_local.web.pages import FROM_CLARA, OFFER, OFFER_AFTER, Visit
+from tests.integration.workmail_local.web.test_browser_mail import PNG
+from tests.support.invitations import calendar
+from tests.support.messages import multipart, part, text
 
 
 @pytest.mark.parametrize("width, text_size", [(320, 100), (375, 100), (900, 100), (1600, 100), (375, 200), (1280, 200)])
@@ -17,13 +20,32 @@ def test_no_page_is_wider_than_the_window(visit: Visit, width: int, text_size: i
     visit.actions.answer = answered({"mailboxes": [{"mailbox": f"{long}@example.com", "error": "MailboxNotFound"}]}, 1.0, long)
     visit.page.set_viewport_size({"width": width, "height": 800})
     visit.set_text_size(text_size)
-    views = [f"/messages/1?view={view}" for view in ("html", "text", "structure", "header", "source")]
+    views = [f"/messages/1?view={view}" for view in ("html", "text", "links", "structure", "header", "raw", "source")]
+    number = visit.history.add(make_rich_mail(long))
+    views += [f"/messages/{number}?view={view}" for view in RICH_VIEWS]
     for path in ("/", *views, f"/rules?author={long}&recipients={long}", "/availability", "/send", "/addresses"):
         page = visit.open(path)
         if path == "/availability":
             page.get_by_role("button", name="Ask").click()
             page.get_by_role("heading", name="Answer").wait_for()
         assert page.evaluate(TOO_WIDE) == [], path
+
+
+RICH_VIEWS = ("html", "calendar", "files", *(f"files&side=after&part={number}" for number in (2, 3, 4)), "links", "raw")
+
+
+def make_rich_mail(name: str) -> bytes:
+    """A message with all that a view shows: remote pictures, deceiving links, a calendar and files."""
+    markup = (
+        f'<a href="https://b\u00fccher.example/{name}">example.com</a><img src="http://{name[:50]}.example.net/{name}" width=1 alt={name}>'
+    )
+    event = calendar(f"SUMMARY:{name}", f"LOCATION:{name}", "DTSTART:20260504T090000Z", "DTEND:yesterday", "STATUS:CANCELLED")
+    files = (
+        part("text/csv", f"{name}.csv", f"{name},{name}\n".encode()),
+        part("text/calendar", f"{name}.ics", event),
+        part("image/png", name, PNG),
+    )
+    return FROM_CLARA + multipart("mixed", text(markup.encode(), "html; charset=utf-8"), *files) + b"\r\n"
 
 
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
@@ -70,7 +92,9 @@ def test_contrast_is_wcag_aa(visit: Visit, scheme: str) -> None:
         notes=("a note",),
     )
     visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    views = [f"/messages/1?view={view}" for view in ("html", "structure", "header", "source")]
+    views = [f"/messages/1?view={view}" for view in ("html", "structure", "header", "raw", "source")]
+    number = visit.history.add(make_rich_mail("a"), make_rich_mail("b"))
+    views += [f"/messages/{number}?view={view}" for view in RICH_VIEWS]
     for path in (
         "/",
         *views,

@@ -38,7 +38,7 @@ def test_files_are_listed_and_saved_under_a_safe_name(visit: Visit, tmp_path: Pa
     expect(page.get_by_role("link", name="Attachments (2)")).to_have_attribute("aria-current", "true")
     rows = page.get_by_role("table", name="Files").get_by_role("row").all_inner_texts()
     assert "../B\u00fccher.pdf" in rows[1]
-    assert "application/pdf\t2.0 kB" in rows[1]
+    assert "application/pdf, 2.0 kB" in rows[1]
     with page.expect_download() as started:
         page.get_by_role("link", name="Download ../B\u00fccher.pdf").click()
     assert started.value.suggested_filename == "_B\u00fccher.pdf"
@@ -82,6 +82,23 @@ def test_no_file_is_ever_answered_in_a_way_that_a_browser_displays(visit: Visit)
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["content-disposition"].startswith("attachment; ")
             assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+
+
+@pytest.mark.parametrize(
+    "written, saved",
+    [
+        ("utf-8''a%0d%0aSet-Cookie:%20x=1.pdf", 'attachment; filename="a Set-Cookie_ x=1.pdf"'),
+        ("utf-8''a%22;%20filename=b.exe", 'attachment; filename="a_"'),
+        ("utf-8''%e2%80%aetxt.exe", 'attachment; filename="txt.exe"'),
+        ("utf-8''%c3%bc.pdf", "attachment; filename=\"_.pdf\"; filename*=UTF-8''%C3%BC.pdf"),
+    ],
+)
+def test_a_hostile_name_cannot_change_the_header_of_the_response(visit: Visit, written: str, saved: str) -> None:
+    named = f"Content-Type: application/pdf\r\nContent-Disposition: attachment; filename*={written}\r\n\r\nx".encode()
+    visit.history.add(with_files(named))
+    answer = visit.site.get("/api/messages/1/parts/2")
+    assert answer.headers["content-disposition"] == saved
+    assert "set-cookie" not in answer.headers
 
 
 def test_texts_tables_and_json_are_shown(visit: Visit) -> None:
@@ -158,7 +175,7 @@ def test_links_are_listed_with_what_may_deceive(visit: Visit) -> None:
     rows = page.get_by_role("table", name="Links").get_by_role("row")
     expect(rows.filter(has_text="evil.example.net")).to_contain_text("the text shows another domain")
     expect(rows.filter(has_text="javascript:alert(1)")).to_contain_text("runs a script")
-    expect(rows.filter(has_text="Books")).to_contain_text('shown as "b\u00fccher.example"')
+    expect(rows.filter(has_text="Books")).to_contain_text('xn--bcher-kva.example, shown as "b\u00fccher.example"')
     expect(page.get_by_role("table", name="Pictures on other servers").get_by_role("row").last).to_contain_text(
         "may report that the message was read"
     )

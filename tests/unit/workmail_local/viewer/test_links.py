@@ -52,11 +52,11 @@ def test_many_and_long_links_are_cut_with_a_note() -> None:
         ("data:text/html,x", "", "has its content in the address (data:)"),
         ("https://example.com@evil.example.net/", "evil.example.net", "has a user name before the host"),
         ("http://0x7f.1/", "127.0.0.1", "an IP address in place of a name"),
-        ("https://b\u00fccher.example/", "xn--bcher-kva.example", 'shown as "b\u00fccher.example"'),
+        ("https://b\u00fccher.example/", "xn--bcher-kva.example", 'xn--bcher-kva.example, shown as "b\u00fccher.example"'),
         (
             "https://\u0440\u0430ypal.example/",
             "xn--ypal-43d9g.example",
-            'shown as "\u0440\u0430ypal.example": foreign letters that look like Latin ones',
+            'xn--ypal-43d9g.example, shown as "\u0440\u0430ypal.example": foreign letters that look like Latin ones',
         ),
         ("https://www.google.com/url?q=https%3A%2F%2Fexample.net%2F", "example.net", "leads through www.google.com"),
     ],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support import ical_js
 from tests.support.invitations import INVITATION, PEOPLE, ZONE, calendar
 from workmail_local.viewer.parts.calendar import EventRow, read_calendar
-from workmail_local.viewer.parts.recurrence import describe_rule
+from workmail_local.viewer.parts.calendar_words import describe_rule
 
 START = "DTSTART;TZID=W. Europe Standard Time:20260504T090000"
 

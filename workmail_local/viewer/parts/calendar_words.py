@@ -1,7 +1,7 @@
-"""A recurrence rule of a calendar in words (RFC 5545 section 3.3.10)."""
+"""Recurrence rules and times of a calendar in words (RFC 5545 section 3.3)."""
 
 import re
-from datetime import UTC
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from mailhooks.availability.backends.ical.values import parse_moment
@@ -108,3 +108,33 @@ def join_words(words: list[str]) -> str:
     'a, b and c'
     """
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def describe_here(start: datetime, end: datetime) -> str:
+    """Describe a time in this machine's zone; "" if that is the same or does not exist."""
+    try:
+        first, last = start.astimezone(), end.astimezone()
+    except (OverflowError, ValueError, OSError):  # the years 1 and 9999
+        return ""
+    if first.utcoffset() == start.utcoffset() and last.utcoffset() == end.utcoffset():
+        return ""
+    return f"{describe_span(first, last)} ({first.tzname()})"
+
+
+def describe_span(start: date, end: date) -> str:
+    """Describe a time, or whole days whose end is the day after the last one.
+
+    >>> describe_span(date(2026, 5, 4), date(2026, 5, 6)), describe_span(datetime(2026, 5, 4, 9), datetime(2026, 5, 4, 10, 30))
+    ('Mon 4 May 2026 to Tue 5 May 2026, all day', 'Mon 4 May 2026, 09:00 to 10:30')
+    """
+    if not (isinstance(start, datetime) and isinstance(end, datetime)):
+        last = max(start, end - timedelta(days=1)) if end > start else start
+        return f"{_describe_day(start)}, all day" if last == start else f"{_describe_day(start)} to {_describe_day(last)}, all day"
+    if start == end:
+        return f"{_describe_day(start)}, {start:%H:%M}"
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{_describe_day(end)}, {end:%H:%M}"
+    return f"{_describe_day(start)}, {start:%H:%M} to {until}"
+
+
+def _describe_day(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%b} {day.year}"
