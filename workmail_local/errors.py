@@ -36,6 +36,19 @@ class ServerError(LocalError):
     """A server cannot start."""
 
 
+class PortError(ServerError):
+    """A server cannot listen on its port.
+
+    Attributes:
+        port: the port.
+        reason: why, such as `is in use`.
+    """
+
+    def __init__(self, port: int, host: str, reason: str) -> None:
+        super().__init__(f"port {port} on {host} {reason}")
+        self.port, self.reason = port, reason
+
+
 class PreviewError(LocalError):
     """The message or the disclaimer of a preview is missing or invalid."""
 

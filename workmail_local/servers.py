@@ -13,7 +13,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from workmail_local.errors import ServerError
+from workmail_local.errors import PortError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -23,6 +23,13 @@ _UNSPECIFIED = {"0.0.0.0": HOST, "::": "::1", "": HOST}  # noqa: S104 - to be sh
 _IPV4 = (socket.AF_INET, "192.0.2.1")
 _REMOTE = {HOST: (_IPV4,), "::1": (_IPV4, (socket.AF_INET6, "2001:db8::1"))}
 BACKLOG = 256
+
+_REASONS = {
+    errno.EADDRINUSE: "is in use",
+    errno.EACCES: "needs the rights of an administrator",
+    errno.EADDRNOTAVAIL: "cannot be used: this machine does not have the address",
+    socket.EAI_NONAME: "cannot be used: there is no such host",
+}
 
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _MAX_DESCRIPTORS = 65_536
@@ -95,7 +102,7 @@ def listen(port: int, host: str = HOST) -> socket.socket:
     The socket is bound before its server starts, so that a port in use is an error for the caller and not in the server's thread.
 
     Raises:
-        ServerError: the port is in use or not allowed.
+        PortError: the port is in use or not allowed, or this machine does not have the address.
     """
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -109,7 +116,9 @@ def listen(port: int, host: str = HOST) -> socket.socket:
         listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise ServerError(f"port {port} on {host} cannot be used: {error}") from error
+        raise PortError(
+            port, host, _REASONS.get(getattr(error, "errno", None) or 0, f"cannot be used: {getattr(error, 'strerror', None) or error}")
+        ) from error
     return listener
 
 
@@ -167,12 +176,3 @@ class HttpServer:
         if self._thread.ident is not None:
             self._thread.join()
         self._socket.close()
-
-
-def free_port(port: int, host: str = HOST) -> int:
-    """Return the port, or 0 when another program uses it."""
-    try:
-        listen(port, host).close()
-    except ServerError:
-        return 0
-    return port

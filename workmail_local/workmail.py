@@ -31,11 +31,13 @@ from workmail_local.aws_client import REGION
 from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.configuration import Configuration, load_configuration
 from workmail_local.config.directory import Group, User
+from workmail_local.config.numbers import PORT, SPEED
 from workmail_local.config.problems import FileProblem, find_policy_problems
 from workmail_local.config.smtp import Tls
 from workmail_local.errors import LocalError, UnknownMessage
 from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
 from workmail_local.mail.history import Destination, History, MessageTrace
+from workmail_local.mail.job import DeliveryJob
 from workmail_local.mail.message_octets import to_octets, without_blind_copies
 from workmail_local.mail.release import Release
 from workmail_local.mail.search_query import SearchQuery
@@ -77,10 +79,13 @@ class LocalWorkMail(LocalAws):
         lambda_endpoint: URL of `sam local start-lambda`, or of another endpoint that runs functions; "" for none.
         function_environment: variables of all functions, in place of those that the configuration sets.
         retry_unloadable: whether a function that cannot be loaded is called again, as in WorkMail; by default the first call decides.
+        report: is called with a sentence about each release, and about each failure of the webhook; None for the listener of `LocalAws`.
+        on_progress: is called in a worker's thread with each job that was advanced; it must return soon.
         services: see `LocalAws`.
 
     Raises:
-        ServerError: on entering, when a port is in use.
+        InvalidArgument: the speed or a port is out of its range.
+        PortError: on entering, when a port is in use.
         ConfigurationError, SpoolError: when the first mail is sent.
     """
 
@@ -93,8 +98,11 @@ class LocalWorkMail(LocalAws):
         lambda_endpoint: str = "",
         function_environment: Mapping[str, str] | None = None,
         retry_unloadable: bool = False,
+        report: Callable[[str], None] | None = None,
+        on_progress: Callable[[DeliveryJob], None] | None = None,
         **services: Any,
     ) -> None:
+        SPEED.check("speed", speed)
         super().__init__(**services)
         self._configuration = configuration
         self._folder = folder
@@ -102,6 +110,8 @@ class LocalWorkMail(LocalAws):
         self._lambda_endpoint = lambda_endpoint
         self._function_environment = dict(function_environment or {})
         self._retry_unloadable = retry_unloadable
+        self._report = report
+        self._on_progress = on_progress
         self._mail_stack = ExitStack()
         self._mail_server: MailServer | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
@@ -326,8 +336,10 @@ class LocalWorkMail(LocalAws):
             port, host: where the server listens; port 0 lets the system choose.
 
         Raises:
-            ServerError: the port is in use.
+            InvalidArgument: the port is out of its range.
+            PortError: the port is in use.
         """
+        PORT.check("port", port)
         direction = FlowDirection(direction.upper())
         if direction not in self._smtp:
             policy = RecipientPolicy(self.mail_server.workers, lambda: self.configuration)
@@ -404,8 +416,9 @@ class LocalWorkMail(LocalAws):
                     dead_letter=self._store_dead_letter,
                     lambda_endpoint=self._lambda_endpoint,
                     speed=self._speed,
-                    report=self._listener or (lambda _: None),
+                    report=self._report or self._listener or (lambda _: None),
                     retry_unloadable=self._retry_unloadable,
+                    on_progress=self._on_progress,
                 )
             )
         return self._mail_server

@@ -3,7 +3,7 @@
 What runs here, runs in a clone, and in a folder with `workmail-hooks examples` after an installation of the wheel. `make`, `sam` and
 `. .venv/bin/activate` are for clones.
 
-The comments: `<!-- needs an account -->` (of AWS, or a tenant), `<!-- needs Docker -->`,
+The comments: `<!-- needs an account -->` (of AWS, or a tenant), `<!-- needs a running server -->`, `<!-- needs Docker -->`,
 `<!-- needs the package index -->`, and `<!-- runs for minutes -->` for targets of make, which a test finds in the Makefile.
 """
 
@@ -27,7 +27,7 @@ from workmail_local.config.functions import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "samples").rglob("*.md"))]
 COMMENT = re.compile(r"(?:^|\s)#.*")
-MARKERS = ("", "needs an account", "needs Docker", "needs the package index", "runs for minutes")
+MARKERS = ("", "needs an account", "needs a running server", "needs Docker", "needs the package index", "runs for minutes")
 HERE = ("workmail-hooks", "printf", "cd", ".")
 CI = (ROOT / ".ci/run").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")

@@ -80,7 +80,7 @@ def serve(project: Path, *more: str) -> Iterator[Served]:
             screen = ""
             for line in process.stdout:
                 screen += line
-                if line.startswith("Calls:"):
+                if line.startswith("Mail:"):
                     break
             reading.start()
             yield Served(project, screen)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workmail_local.aws.faults import Faults
 from workmail_local.aws.organization import Organization
 from workmail_local.aws_client import KEYS, REGION, create_client
+from workmail_local.config.numbers import PORT
 from workmail_local.lifecycle import Lifecycle
 from workmail_local.storage.message_store import MessageStore
 
@@ -42,7 +43,8 @@ class LocalAws(Lifecycle):
         rates_table: the DynamoDB table of `mailhooks.aws.rate_counter`.
 
     Raises:
-        ServerError: on entering, when a port is in use.
+        InvalidArgument: a port is out of its range.
+        PortError: on entering, when a port is in use.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class LocalAws(Lifecycle):
         clock: Callable[[], float] | None = None,
         listener: Callable[[str], None] | None = None,
     ) -> None:
+        PORT.check("port", port)
+        PORT.check("s3_port", s3_port)
         super().__init__()
         self.store = MessageStore(clock) if clock else MessageStore()
         self.faults = Faults()

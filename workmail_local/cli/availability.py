@@ -74,11 +74,21 @@ def check(where: str) -> int:
 
 
 def _load_configuration(where: str) -> Configuration:
-    source = SecretSource(where.removeprefix(_SECRET)) if where.startswith(_SECRET) else FileSource(Path(where))
     try:
+        source = _open_secret(where.removeprefix(_SECRET)) if where.startswith(_SECRET) else FileSource(Path(where))
         return config.load(source.read(fresh=True))
     except SettingsError as error:
         raise InvalidArgument(str(error)) from None
+
+
+def _open_secret(name: str) -> SecretSource:
+    # Imported late: botocore is slow to load, and a file does not need it.
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return SecretSource(name)
+    except BotoCoreError as error:
+        raise InvalidArgument(f"{error} (AWS_DEFAULT_REGION, AWS_PROFILE)") from None
 
 
 def _format_answer(response: Any, stats: LookupStats, requester: str, configured: Configuration, calendar: Calendar) -> Iterator[str]:

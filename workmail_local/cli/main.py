@@ -2,36 +2,89 @@
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from workmail_local.cli.options import build_parser, read_domains
+from workmail_local.console.plain_errors import describe_os_error
 from workmail_local.errors import LocalError, explain_missing_package
 
 if TYPE_CHECKING:
     from workmail_local.policy_tools.trial import TrialOptions
+
+TRACEBACK: Final = "WORKMAIL_HOOKS_TRACEBACK"
+"""The environment variable with which an unexpected error shows its traceback."""
+
+_CLOSED_PIPE: Final = 128 + 13
+"""The status of a program that SIGPIPE ends, as it ends others whose reader is gone."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when everything succeeded, 1 when a step failed, 2 when the command cannot run, 130 after Ctrl-C.
+        0 when everything succeeded, 1 when a step failed, 2 when the command cannot run, 130 after Ctrl-C, 141 when the reader of the
+        output, such as `head`, has ended.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A subject may contain characters that the terminal's encoding lacks.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    options = build_parser().parse_args(arguments)
+    _prepare_output()
+    try:
+        try:
+            return _run_command(build_parser().parse_command(arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes the output again at its end, and would print that this fails.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CLOSED_PIPE
+    except OSError as error:
+        return _fail("", describe_os_error(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run_command(options: argparse.Namespace) -> int:
     try:
         with explain_missing_package():
             return _COMMANDS[options.command](options)
-    except (LocalError, OSError) as error:
-        print(f"workmail-hooks {options.command}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _fail(options.command, describe_os_error(error))
+    except LocalError as error:
+        return _fail(options.command, str(error))
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        return _fail(options.command, f"{_describe_defect(error)}. Please report it with the output of this command after {TRACEBACK}=1")
+
+
+def _fail(command: str, text: str) -> int:
+    print(f"{f'workmail-hooks {command}'.rstrip()}: {text}", file=sys.stderr)
+    return 2
+
+
+def _describe_defect(error: Exception) -> str:
+    """Describe an error that no command expects: its kind and its place. Its text may contain a part of a mail."""
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    place = f" in {Path(frame.tb_frame.f_code.co_filename).name}, line {frame.tb_lineno}" if frame else ""
+    return f"this is a defect of workmail-hooks: {type(error).__name__}{place}"
+
+
+def _prepare_output() -> None:
+    """Make printing safe: a subject may contain characters that the terminal's encoding lacks, and a stream may be closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 # Each function imports its command late, so that `--help` answers at once.

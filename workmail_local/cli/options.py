@@ -2,19 +2,32 @@
 
 import argparse
 import re
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from workmail_local.cli.parser import Parser
 from workmail_local.config.functions import CONTAINERS_PORT, find_events
+from workmail_local.config.numbers import MESSAGES, PORT, SPEED, NumberRange
 
+DEFAULT_FOLDER: Final = Path(".local", "workmail")
 _FALLBACKS: Final = ("DEFAULT", "DROP", "BOUNCE")
+_URL: Final = re.compile(r"https?://(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?(?:/[!-~]*)?", re.ASCII)
 _ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="workmail-hooks", description="WorkMail on a laptop (docs/local.md).")
+EXPORT_FORMS: Final = ("bash", "powershell", "dotenv")
+
+INBOUND_PORT: Final = 1025
+OUTBOUND_PORT: Final = 1587
+WEB_PORT: Final = 8025
+"""The ports of MailHog and Mailpit, which developers know."""
+
+
+def build_parser() -> Parser:
+    """Build the parser of the command line. The result has the parser of the command as `parser`."""
+    parser = Parser(prog="workmail-hooks", description="WorkMail on a laptop (docs/local.md).")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_run(commands.add_parser("run", help="send the sample messages, each through its function"))
     _add_send(commands.add_parser("send", help="send a message of your own through one function"))
@@ -29,6 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_examples(commands.add_parser("examples", help="copy the samples, functions and recipes of the documentation into a folder"))
     _add_new(commands.add_parser("new", help="make a folder with a hook of your own: code, tests, template"))
     _add_doctor(commands.add_parser("doctor", help="check the deployed stack and its organization in AWS; changes nothing"))
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser
 
 
@@ -42,8 +57,8 @@ def _add_send(send: argparse.ArgumentParser) -> None:
     send.add_argument("file", type=Path, help="the message, an .eml file")
     send.add_argument("--function", required=True, help="a folder under functions/")
     send.add_argument("--direction", choices=["inbound", "outbound"], help="default: outbound when the sender is in the organization")
-    send.add_argument("--from", dest="mail_from", metavar="ADDRESS", help="the sender (default: the From header)")
-    send.add_argument("--to", nargs="+", default=[], metavar="ADDRESS", help="the recipients (default: To, Cc, Bcc)")
+    send.add_argument("--from", dest="mail_from", type=_optional_address, metavar="ADDRESS", help="the sender (default: the From header)")
+    send.add_argument("--to", nargs="+", default=[], type=_address, metavar="ADDRESS", help="the recipients (default: To, Cc, Bcc)")
     send.add_argument("--async", dest="asynchronous", action="store_true", help="call the function by an asynchronous rule")
     _add_domains(send, "the organization's domains (default: example.com)")
     _add_function_options(send)
@@ -56,21 +71,34 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--policy", type=Path, metavar="FILE", help="the policy of the function mailflow for all mail, in place of the rules"
     )
-    serve.add_argument("--folder", type=Path, default=Path(".local", "workmail"), help="spool and mailboxes (default: .local/workmail)")
+    serve.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="spool and mailboxes (default: .local/workmail)")
     serve.add_argument("--fresh", action="store_true", help="delete all mail in the folder first, also mail that is not delivered yet")
-    serve.add_argument("--smtp-port", type=int, help="inbound SMTP (default: 1025, or a free port when it is in use)")
-    serve.add_argument("--submission-port", type=int, help="SMTP for users of the organization (default: 1587, or a free port)")
-    serve.add_argument("--web-port", type=int, help="the web page (default: 8025, or a free port)")
+    for option, usual, text in (
+        ("--smtp-port", INBOUND_PORT, "inbound SMTP"),
+        ("--submission-port", OUTBOUND_PORT, "SMTP for users of the organization"),
+        ("--web-port", WEB_PORT, "the web page"),
+        ("--port", 0, "the Message Flow API"),
+        ("--s3-port", 0, "S3 and other services"),
+        ("--containers-port", CONTAINERS_PORT, "all services for functions in containers"),
+    ):
+        shown = f"default: {usual}; 0: any free port" if usual else "default: any free port"
+        serve.add_argument(option, type=_in(PORT), default=usual, metavar="PORT", help=f"{text} ({shown})")
     serve.add_argument("--host", default="127.0.0.1", help="address of SMTP and the web page, which are not encrypted (default: 127.0.0.1)")
     serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="a name by which the web page may be opened, too")
     serve.add_argument("--web-path", metavar="PATH", help="path of the web page behind a proxy, such as /mail/")
-    serve.add_argument("--port", type=int, default=0, help="the Message Flow API (default: a free port)")
-    serve.add_argument("--s3-port", type=int, default=0, help="S3 and other services (default: a free port)")
-    serve.add_argument("--lambda-endpoint", default="", metavar="URL", help="call functions there, as at `sam local start-lambda`")
+    serve.add_argument(
+        "--lambda-endpoint", default="", type=_url, metavar="URL", help="call functions there, as at `sam local start-lambda`"
+    )
     serve.add_argument("--containers", action="store_true", help="let functions in Lambda containers reach these servers (needs Docker)")
-    serve.add_argument("--containers-port", type=int, default=CONTAINERS_PORT, help="port for these containers (default: %(default)s)")
-    serve.add_argument("--speed", type=float, default=1.0, metavar="FACTOR", help="divide the pauses between attempts by this")
-    serve.add_argument("--export", action="store_true", help="print only `export` lines")
+    serve.add_argument("--speed", type=_in(SPEED), default=1.0, metavar="FACTOR", help="divide the pauses between attempts by this")
+    serve.add_argument("--verbose", action="store_true", help="print the calls of functions too, with their IDs")
+    serve.add_argument(
+        "--export",
+        nargs="?",
+        choices=EXPORT_FORMS,
+        const=EXPORT_FORMS[0],
+        help="start nothing: print the variables that lead boto3 and the AWS CLI to the running server of this --folder (default: bash)",
+    )
     serve.add_argument("--env-file", type=Path, help="write events/env.json with the servers' variables to this file, for --env-vars")
     _add_events(serve)
 
@@ -116,9 +144,11 @@ def _add_replay(replay: argparse.ArgumentParser) -> None:
 
 
 def _add_test_rule(test: argparse.ArgumentParser) -> None:
-    test.add_argument("--from", dest="author", required=True, metavar="ADDRESS", help="the address in From")
-    test.add_argument("--sender", default="", metavar="ADDRESS", help="the address in Sender, when another person sends for the author")
-    test.add_argument("--to", dest="recipients", required=True, nargs="+", metavar="ADDRESS", help="the recipients")
+    test.add_argument("--from", dest="author", required=True, type=_address, metavar="ADDRESS", help="the address in From")
+    sender = "the address in Sender, when another person sends for the author"
+    test.add_argument("--sender", default="", type=_optional_address, metavar="ADDRESS", help=sender)
+
+    test.add_argument("--to", dest="recipients", required=True, nargs="+", type=_address, metavar="ADDRESS", help="the recipients")
     test.add_argument("--outbound", action="store_true", help="match the outbound rules (default: the inbound rules)")
     test.add_argument("--config", type=Path, metavar="FILE", help="the rules (default: workmail.toml here, or a sample)")
 
@@ -203,7 +233,7 @@ def read_domains(options: argparse.Namespace) -> frozenset[str]:
 
 def _add_conditions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", type=_time, metavar="TIME", help="the time of the evaluation, such as 2026-11-24T18:00+01:00")
-    parser.add_argument("--rates", type=_number, default=0, metavar="N", help="earlier messages that every rate counts")
+    parser.add_argument("--rates", type=_in(MESSAGES), default=0, metavar="N", help="earlier messages that every rate counts")
     known = "addresses whose mail is no first contact (default: all mail is one)"
     parser.add_argument("--known", type=_address, nargs="+", action="append", default=[], metavar="ADDRESS", help=known)
     parser.add_argument("--group", type=_group, action="append", default=[], metavar="GROUP=MEMBER,...", help="a group and its members")
@@ -226,10 +256,27 @@ def _address(text: str) -> str:
     return text
 
 
-def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of messages")
-    return int(text)
+def _optional_address(text: str) -> str:
+    """Return an address, or "" for none, such as the null reverse-path of a bounce."""
+    return _address(text) if text else ""
+
+
+def _url(text: str) -> str:
+    if text and not _URL.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as http://127.0.0.1:3001")
+    return text
+
+
+def _in(numbers: NumberRange) -> Callable[[str], float]:
+    """Return the type of an option for a number in a range."""
+
+    def parse(text: str) -> float:
+        try:
+            return numbers.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
 
 
 def _person(text: str) -> tuple[str, list[str]]:

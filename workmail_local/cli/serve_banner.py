@@ -2,11 +2,12 @@
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from workmail_local.cli.options import DEFAULT_FOLDER
 from workmail_local.config.functions import ROOT
 from workmail_local.config.samples import Sample
 from workmail_local.console.style import display_path
@@ -16,12 +17,6 @@ from workmail_local.workmail import LocalWorkMail
 
 _USUAL_ENDPOINT: Final = "http://127.0.0.1:3001"
 """The URL of `sam local start-lambda`."""
-
-
-def export_lines(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield shell lines that make boto3 and the AWS CLI call the local servers."""
-    for name, value in environment.items():
-        yield f"export {name}={shlex.quote(value)}"
 
 
 def banner_lines(
@@ -53,7 +48,6 @@ def banner_lines(
     yield f"  Mail              {display_path(folder)}/mailboxes/<address>/new"
     sample = next((sample for sample in samples if sample.function == "mailflow"), None)
     user = next((user.address for user in configuration.directory.users), f"ana@{configuration.domains[0]}")
-    python = display_path(Path(sys.executable))
     yield "\nTry:"
     if sample:
         file = f"events/mail/{sample.stem}.eml"
@@ -62,8 +56,9 @@ def banner_lines(
     if policy and sample:
         yield f"  workmail-hooks try {_quote(policy)} events/mail/{sample.stem}.eml"
     elif not policy:
-        yield f"  {python} -m workmail_local test-rule --from nora@example.net --to {user}"
-    yield f"  {python} -m workmail_local serve --export     # shell lines that make boto3 and the AWS CLI call such servers"
+        yield f"  workmail-hooks test-rule --from nora@example.net --to {user}"
+    where = f" --folder {_quote(folder)}" if folder != DEFAULT_FOLDER else ""
+    yield f'  eval "$(workmail-hooks serve --export{where})"     # in another shell: boto3 and the AWS CLI call these servers'
 
 
 def container_lines(env_file: Path, endpoint: str, *, built: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from workmail_local.config.configuration import Configuration, load_configuration
 from workmail_local.config.problems import FileProblem
+from workmail_local.console.plain_errors import describe_error
 from workmail_local.console.style import format_count
 from workmail_local.errors import LocalError
 
@@ -54,10 +55,9 @@ class ConfigReload:
         try:
             self._configuration = load_configuration(self._path)
         except (LocalError, OSError) as error:
-            self._problem = FileProblem(
-                self._path.name, getattr(error, "line", 0), str(error), "the configuration before it stays in force"
-            )
-            self._report(f"{self._path.name} has changed, but has an error, so the configuration before it stays in force: {error}")
+            why, kept = describe_error(error), "the configuration before it stays in force"
+            self._problem = FileProblem(self._path.name, getattr(error, "line", 0), why, kept)
+            self._report(f"{self._path.name} has changed, but has an error, so {kept}: {why}")
         else:
             self._problem = None
             self._report(f"{self._path.name} has changed: {format_count(len(self._configuration.rules), 'rule')}")

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from mailhooks.errors import SettingsError
 from mailhooks.settings import parse_json
 from workmail_local.config.toml_reader import ConfigurationError, Table
+from workmail_local.console.plain_errors import describe_error
+from workmail_local.console.suggestions import suggest
 from workmail_local.errors import InvalidSettings, UnknownFunction
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
@@ -173,9 +175,10 @@ def mail_function(name: str, settings: Settings) -> Function:
     Raises:
         UnknownFunction: there is no such folder with an app.py.
     """
-    folder = _find_folder(name) if name in mail_functions() else None
+    known = mail_functions()
+    folder = _find_folder(name) if name in known else None
     if folder is None:
-        raise UnknownFunction(f"no function {name!r}; there are: {', '.join(mail_functions())}")
+        raise UnknownFunction(f"no function {name!r}; there are: {', '.join(known)}{suggest(name, known)}")
     return _project_function(folder, settings)
 
 
@@ -285,7 +288,9 @@ def _read_environment_file(table: Table) -> dict[str, str] | None:
     try:
         settings = read_settings(table.folder / table.read_text("environment-file"))
     except (InvalidSettings, OSError) as error:
-        raise table.error("environment-file", found=str(error), expected="a JSON file as sam local invoke --env-vars reads") from None
+        raise table.error(
+            "environment-file", found=describe_error(error), expected="a JSON file as sam local invoke --env-vars reads"
+        ) from None
     expected = f"one of {', '.join(settings) or 'none, as the file is empty'}"
     table.require(name in settings, "environment-name", found=repr(name), expected=expected)
     return _variables(settings, name)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from workmail_local.config.functions import SETTINGS_FILE, find_events, mail_functions
+from workmail_local.console.plain_errors import describe_error
+from workmail_local.console.suggestions import suggest
 from workmail_local.errors import InvalidSample
 
 
@@ -33,7 +35,9 @@ def load_samples(folder: Path | None = None, only: Collection[str] = ()) -> list
     folder = folder or find_events()
     stems = [path.stem for path in sorted(folder.glob("*.json")) if path.name != SETTINGS_FILE]
     if missing := sorted(set(only) - set(stems)):
-        raise InvalidSample(f"no sample {missing[0]!r} in {folder.name}/; there are: {', '.join(stems) or 'none'}")
+        raise InvalidSample(
+            f"no sample {missing[0]!r} in {folder.name}/; there are: {', '.join(stems) or 'none'}{suggest(missing[0], stems)}"
+        )
     return [_read(folder, stem) for stem in stems if not only or stem in only]
 
 
@@ -46,7 +50,7 @@ def _read(folder: Path, stem: str) -> Sample:
         event = json.loads((folder / f"{stem}.json").read_text("utf-8"))
         raw = (folder / "mail" / f"{stem}.eml").read_bytes()
     except (OSError, ValueError) as error:
-        raise InvalidSample(f"{stem}: {error}") from error
+        raise InvalidSample(f"{stem}: {describe_error(error)}") from error
     if not isinstance(event, dict):
         raise InvalidSample(f"{stem}.json: not a JSON object")
     return Sample(stem, function, event, raw)

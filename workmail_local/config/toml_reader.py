@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from workmail_local.console.suggestions import suggest
 from workmail_local.console.text_columns import escape_controls
 from workmail_local.errors import LocalError
 
@@ -47,7 +48,7 @@ class Source:
         """Parse the text. Raises ConfigurationError when it is not TOML."""
         try:
             return Table(self, tomllib.loads(self.text))
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:  # also a whole number with more digits than Python reads
             line = _LINE.search(str(error))
             raise ConfigurationError(self.name, int(line[1]) if line else 0, "", "", found=str(error), expected="TOML") from None
         except RecursionError:
@@ -117,7 +118,7 @@ class Table:
     def reject_other_keys(self, *keys: str) -> None:
         """Raise ConfigurationError for every other key."""
         for key in self._data:
-            self.require(key in keys, key, found=f"the key {_shorten(key)}", expected=f"one of {', '.join(keys)}")
+            self.require(key in keys, key, found=f"the key {_shorten(key)}{suggest(key, keys)}", expected=f"one of {', '.join(keys)}")
 
     def read_text(self, key: str, default: str | None = None, *, allow_empty: bool = False) -> str:
         """Return a string, or the default; without a default the key is required."""
@@ -146,7 +147,7 @@ class Table:
         """Return the value of one of several words. The spelling in WorkMail's JSON, in capitals and with `_`, is accepted too."""
         value = self.read_text(key, default)
         word = value.lower().replace("_", "-")
-        self.require(word in words, key, found=_shorten(value), expected=f"one of {', '.join(words)}")
+        self.require(word in words, key, found=_shorten(value) + suggest(word, words), expected=f"one of {', '.join(words)}")
         return words[word]
 
     def read_table(self, key: str, *keys: str) -> "Table":

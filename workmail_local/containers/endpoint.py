@@ -48,10 +48,7 @@ class ContainerEndpoint(Lifecycle):
     def _start(self) -> None:
         address, subnet = _find_bridge()
         host, app = (address, restrict(self._app, subnet)) if has_address(address) else (HOST, self._app)
-        try:
-            server = HttpServer(app, self._port, host=host, name="containers")
-        except ServerError as error:
-            raise ServerError(f"{error}. Functions in containers call this port: end the other program, such as another `serve`") from error
+        server = HttpServer(app, self._port, host=host, name="containers")
         self._stack.callback(server.stop)
         server.start()
         self.url = f"http://{CONTAINER_HOST}:{server.port}"

@@ -10,6 +10,7 @@ from workmail_local.config.configuration import Configuration
 from workmail_local.config.functions import Function
 from workmail_local.errors import UnknownFunction
 from workmail_local.lifecycle import Lifecycle
+from workmail_local.mail.job import DeliveryJob
 from workmail_local.queue.job_processor import JobProcessor
 from workmail_local.queue.release import Releases
 from workmail_local.queue.release_log import ReleaseLog
@@ -34,6 +35,7 @@ class MailServer(Lifecycle):
         dead_letter, speed, retry_unloadable: see `JobProcessor`.
         lambda_endpoint: URL of a Lambda endpoint for the functions that have a name there; "" for none.
         report: is called with a sentence about each release, and about each failure of the webhook.
+        on_progress: see `Workers`.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class MailServer(Lifecycle):
         speed: float = 1.0,
         report: Callable[[str], None] = lambda _: None,
         retry_unloadable: bool = True,
+        on_progress: Callable[[DeliveryJob], None] | None = None,
     ) -> None:
         super().__init__()
         self.folder = folder
@@ -71,7 +74,7 @@ class MailServer(Lifecycle):
             retry_unloadable=retry_unloadable,
         )
         self.webhook = WebhookCaller(self.spool, configuration, report)
-        self.workers = Workers(self.spool, processor, configuration, self.webhook.announce)
+        self.workers = Workers(self.spool, processor, configuration, self.webhook.announce, on_progress)
         self.releases = Releases(self.spool, ReleaseLog(folder), configuration, report)
 
     def _start(self) -> None:

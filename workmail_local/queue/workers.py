@@ -103,6 +103,7 @@ class Workers:
         configuration: returns the current configuration.
         announce: is called with the number of each message that is accepted, and again when it is done. It neither waits nor raises an
             error, and may get the same call again.
+        on_progress: is called in a worker's thread with each job that was advanced.
     """
 
     def __init__(
@@ -111,11 +112,13 @@ class Workers:
         processor: JobProcessor,
         configuration: Callable[[], Configuration],
         announce: Callable[[int, State], None] = lambda _number, _state: None,
+        on_progress: Callable[[DeliveryJob], None] | None = None,
     ) -> None:
         self._spool = spool
         self._processor = processor
         self._configuration = configuration
         self._announce = announce
+        self._on_progress = on_progress
         self._queues: dict[str, tuple[_DelayQueue, list[threading.Thread]]] = {}
         self._lock = threading.Lock()
         self._stopped = False
@@ -248,10 +251,18 @@ class Workers:
         job, created = self._processor.advance(stored)
         if created is not None:
             self._start_jobs(created)
+        self._report(job)
         if job.run.due is not None:
             self._put_job(job)
         elif self._spool.is_done(job.number):
             self._announce(job.number, State.DONE)
+
+    def _report(self, job: DeliveryJob) -> None:
+        try:
+            if self._on_progress:
+                self._on_progress(job)
+        except Exception as error:  # noqa: BLE001 - it must not end the thread, or process the job again
+            self._log_error(job.number, type(error).__name__)
 
 
 def _delay(job: DeliveryJob) -> float:

@@ -27,6 +27,9 @@ TIMEOUT_S: Final = 300.0
 STOP_S: Final = 10.0
 """Seconds for which a server that is stopped waits for messages that are being stored."""
 
+IDENTITY: Final = "ESMTP local WorkMail"
+"""A part of the greeting."""
+
 _STOPPING: Final = b"421 4.3.2 The server is being stopped, try again later\r\n"
 """RFC 5321 section 3.8."""
 
@@ -274,7 +277,7 @@ class SmtpServer:
             self._handler,
             self._logins,
             hostname="localhost",
-            ident=f"ESMTP local WorkMail, {self._direction.value.lower()}",
+            ident=f"{IDENTITY}, {self._direction.value.lower()}",
             data_size_limit=MAX_MESSAGE_BYTES,
             enable_SMTPUTF8=True,
             timeout=self._timeout_s,

@@ -48,10 +48,10 @@ def test_a_disclaimer_may_wrap_and_have_images(tmp_path: Path) -> None:
 
 def test_a_failing_command_ends_with_2_and_has_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, why in (
-        (["no-such.eml", "--disclaimer", "D"], "No such file"),
-        (["events", "--disclaimer", "D"], "Is a directory"),
+        (["no-such.eml", "--disclaimer", "D"], "no such file: no-such.eml"),
+        (["events", "--disclaimer", "D"], "a folder, not a file: events"),
         ([REPLY, "--disclaimer", "no-such.html"], "there is no file no-such.html"),
-        ([REPLY, "--disclaimer", "D", "--out", "no-such-folder/out.eml"], "No such file"),
+        ([REPLY, "--disclaimer", "D", "--out", "no-such-folder/out.eml"], "no such file: no-such-folder/out.eml"),
     ):
         assert preview(*arguments) == 2, arguments
         assert why in capsys.readouterr().err

@@ -66,7 +66,7 @@ def served(folder: Path, config: Path, *more: str, shown: str = "127.0.0.1") -> 
             screen = ""
             for line in process.stdout:
                 screen += line
-                if line.startswith("Calls:"):
+                if line.startswith("Mail:"):
                     break
             inbound, outbound = (int(port) for port in re.findall(rf"SMTP, \w+ +{re.escape(shown)}:(\d+)", screen))
             page = re.search(r"Web page +(\S+)", screen)

@@ -73,7 +73,7 @@ def test_the_default_file_is_the_project_s_own(capsys: pytest.CaptureFixture[str
 
 
 def test_control_characters_do_not_reach_the_terminal(file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["test-rule", "--from", "\x1b[31m@x", "--sender", "\udc80", "--to", "\x1b]0;x\x07", "", "--config", file]) == 0
+    assert main(["test-rule", "--from", "\x1b[31m@x", "--sender", "\udc80@x", "--to", "\x1b]0x\x07@x", "--config", file]) == 0
     assert "\x1b" not in capsys.readouterr().out
 
 

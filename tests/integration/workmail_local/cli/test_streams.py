@@ -1,0 +1,68 @@
+"""Commands whose output is no longer read, whose streams are closed, or that Ctrl-C interrupts: they end quietly."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workmail_local.config.functions import ROOT
+
+POLICY = ROOT / "functions/mailflow/policy.yaml"
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "workmail_local", *map(str, arguments)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "bounce-junk", "--mail", "MAIL"],
+        ["send", "events/mail/rewrite-signed.eml", "--function", "bounce", "--mail", "MAIL"],
+        ["check", POLICY],
+        ["try", POLICY, "events/mail/rewrite-signed.eml", "--domains", "example.com"],
+        ["replay", POLICY, "events/mail"],
+        ["preview", "events/mail/rewrite-signed.eml", "--disclaimer", "text"],
+        ["test-rule", "--from", "nora@example.net", "--to", "ana@example.com"],
+        ["serve", "--folder", "MAIL", "--smtp-port=0", "--submission-port=0", "--web-port=0"],
+    ],
+    ids=lambda arguments: str(arguments[0]),
+)
+def test_output_that_is_no_longer_read_ends_the_command_quietly(arguments: list[str | Path], tmp_path: Path) -> None:
+    """As by `| head`, when it has ended: here before the first line."""
+    arguments = [tmp_path / "mail" if each == "MAIL" else each for each in arguments]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command(*arguments), cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_runs_with_closed_streams(streams: str, tmp_path: Path) -> None:
+    words = command("run", "bounce-junk", "--mail", tmp_path / "mail")
+    done = subprocess.run(["sh", "-c", f'"$@" {streams}', "sh", *words], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (b"OK  1 message" in done.stdout) == (">&-" not in streams.replace("2>&-", ""))
+
+
+def test_output_on_a_full_disk_is_an_error_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command("check", POLICY), cwd=ROOT, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (2, b"workmail-hooks check: no space left on the disk\n")
+
+
+def test_ctrl_c_ends_a_run_and_its_functions_quietly(tmp_path: Path) -> None:
+    """A terminal sends the signal to each process of the group."""
+    process = subprocess.Popen(
+        command("run", "--mail", tmp_path / "mail"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, b"")

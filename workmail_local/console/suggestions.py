@@ -1,0 +1,15 @@
+"""Finds the word that was probably meant by a mistyped one."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return the question for the known word that is most like this one, to be added to an error message; "" when none is like it.
+
+    >>> suggest("sevre", ["run", "send", "serve"])
+    '; did you mean serve?'
+    """
+    by_folded = {each.casefold(): each for each in known}
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
+    return f"; did you mean {by_folded[found[0]]}?" if found else ""
