@@ -198,6 +198,10 @@ class LocalWorkMail(LocalAws):
         sender = envelope.author if mail_from is None else mail_from
         transferred = without_blind_copies(message) if isinstance(message, Message) else raw
         number = self.accept(Submission(envelope.direction, sender, envelope.recipients, transferred), event=event)
+        return self._wait_for_success(number, wait_s, expect_failure=expect_failure)
+
+    def _wait_for_success(self, number: int, wait_s: float, *, expect_failure: bool) -> MessageTrace:
+        """Wait until a message is done, and return its trace. Raises HookFailed at the first failure, unless it is expected."""
         if not expect_failure:
             self.mail_server.workers.wait_for(number, wait_s, self._raise_failure)
         return self.wait_for(number, wait_s)
@@ -209,20 +213,24 @@ class LocalWorkMail(LocalAws):
             if run.failures:
                 raise describe_failure(number, run)
 
-    def send_again(self, number: int, *, mail_from: str | None = None, to: Sequence[str] = (), wait_s: float = 60.0) -> MessageTrace:
+    def send_again(
+        self, number: int, *, mail_from: str | None = None, to: Sequence[str] = (), expect_failure: bool = False, wait_s: float = 60.0
+    ) -> MessageTrace:
         """Send a stored message, as it was accepted, as a new message, and wait until it is done.
 
         Args:
             mail_from, to: the envelope; by default that of the stored message. Its direction stays.
+            expect_failure, wait_s: see `send`.
 
         Returns:
             The new message's trace.
 
         Raises:
             UnknownMessage: no message has this number.
-            SettleTimeout: see `send`.
+            HookFailed, SettleTimeout: see `send`.
         """
-        return self.wait_for(self.accept(self.load_submission(number, mail_from=mail_from, to=to)), wait_s)
+        again = self.accept(self.load_submission(number, mail_from=mail_from, to=to))
+        return self._wait_for_success(again, wait_s, expect_failure=expect_failure)
 
     def load_submission(self, number: int, *, mail_from: str | None = None, to: Sequence[str] = ()) -> Submission:
         """Return a stored message as it was accepted, perhaps with another envelope. Raises UnknownMessage."""

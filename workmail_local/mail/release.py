@@ -30,7 +30,7 @@ class Release(NamedTuple):
         released: seconds since the epoch.
         server: host and port.
         mail_from: the sender of the envelope.
-        results: one for each recipient.
+        outcomes: one for each recipient.
     """
 
     id: str
@@ -38,13 +38,13 @@ class Release(NamedTuple):
     released: float
     server: str
     mail_from: str
-    results: tuple[ReleaseResult, ...]
+    outcomes: tuple[ReleaseResult, ...]
 
     @property
     def may_have_arrived(self) -> bool:
         """Whether the message may have reached a recipient."""
-        return any(result.outcome is not ReleaseOutcome.REFUSED for result in self.results)
+        return any(result.outcome is not ReleaseOutcome.REFUSED for result in self.outcomes)
 
     def find(self, outcome: ReleaseOutcome) -> tuple[str, ...]:
         """Return the recipients with an outcome."""
-        return tuple(result.recipient for result in self.results if result.outcome is outcome)
+        return tuple(result.recipient for result in self.outcomes if result.outcome is outcome)

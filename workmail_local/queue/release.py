@@ -105,17 +105,17 @@ class Releases:
         with self._lock:
             earlier = [release for release in self.list(trace) if release.may_have_arrived]
             if len(earlier) > known:
-                to = ", ".join(dict.fromkeys(result.recipient for release in earlier for result in release.results))
+                to = ", ".join(dict.fromkeys(result.recipient for release in earlier for result in release.outcomes))
                 raise AlreadyReleased(f"message {number} was released before, to {to}: confirm to send it again")
-            results = tuple(ReleaseResult(address, ReleaseOutcome.UNKNOWN) for address in addresses)
-            release = Release(uuid.uuid4().hex, run.message_id, time.time(), server.name, mail_from, results)
+            outcomes = tuple(ReleaseResult(address, ReleaseOutcome.UNKNOWN) for address in addresses)
+            release = Release(uuid.uuid4().hex, run.message_id, time.time(), server.name, mail_from, outcomes)
             # Before the message is sent: a crash must not hide it.
             self._log.write(release)
-            release = release._replace(results=_send(server, release, content, configuration.domains[0]))
+            release = release._replace(outcomes=_send(server, release, content, configuration.domains[0]))
             self._log.write(release)
         self._report(_describe(number, release))
         if not release.find(ReleaseOutcome.SENT):
-            reasons = dict.fromkeys(result.reply for result in release.results)
+            reasons = dict.fromkeys(result.reply for result in release.outcomes)
             raise ReleaseFailed(release, f"message {number} was not released by {server.name}: {'; '.join(reasons)}")
         return release
 
@@ -152,7 +152,7 @@ def _check_content(content: bytes, mail_from: str) -> None:
 
 def _send(server: ReleaseServer, release: Release, content: bytes, hostname: str) -> tuple[ReleaseResult, ...]:
     """Send the message; return the outcome for each recipient. Nothing has been sent when this raises an error."""
-    recipients = [result.recipient for result in release.results]
+    recipients = [result.recipient for result in release.outcomes]
     begun = False
     try:
         with closing(_connect(server, hostname)) as client:

@@ -43,7 +43,7 @@ class ReleaseLog:
         Raises:
             OSError: it cannot be stored.
         """
-        line = json.dumps({**release._asdict(), "results": [result._asdict() for result in release.results]})
+        line = json.dumps({**release._asdict(), "outcomes": [result._asdict() for result in release.outcomes]})
         with self._lock:
             with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as stream:
                 stream.write(f"{line}\n")
@@ -56,7 +56,7 @@ def _read(line: str) -> Release | None:
     """Read one line; None for one that was written only in part."""
     try:
         values = json.loads(line)
-        results = tuple(ReleaseResult(each["recipient"], ReleaseOutcome(each["outcome"]), each["reply"]) for each in values.pop("results"))
-        return Release(**values, results=results)
+        found = (ReleaseResult(each["recipient"], ReleaseOutcome(each["outcome"]), each["reply"]) for each in values.pop("outcomes"))
+        return Release(**values, outcomes=tuple(found))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -7,10 +7,16 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mailhooks.contract import FlowDirection
+from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
 from workmail_local.config.problems import FileProblem
-from workmail_local.errors import LocalError
+from workmail_local.config.release import ReleaseServer
+from workmail_local.errors import LocalError, NotNow
+from workmail_local.mail.addresses import is_mailbox
+from workmail_local.mail.history import MessageTrace
+from workmail_local.mail.release import Release
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.recipient_policy import RecipientPolicy
+from workmail_local.queue.webhook import WebhookFailure
 from workmail_local.rules.matching import Match, match_rules
 from workmail_local.rules.rule import Rule
 from workmail_local.runtime.invocation import Invocation
@@ -48,6 +54,11 @@ class Addresses:
         return {name.removeprefix(_ENDPOINT).lower().replace("_", " "): url for name, url in urls.items()}
 
 
+def _refuse_syntax(address: str, other: str) -> str | None:
+    """Return the reply that refuses an address which is neither a mailbox nor this other name (RFC 5321 section 4.1.2)."""
+    return None if is_mailbox(address) or address.lower() == other else "553 5.1.3 Not a mail address"
+
+
 class Actions:
     """The actions of the pages, which call them in worker threads.
 
@@ -81,8 +92,14 @@ class Actions:
         Raises:
             LocalError: the SMTP server would reject the message; the text has its replies.
         """
-        refusals = [(mail_from, self._policy.refuse_sender(direction, mail_from, ""))]
-        refusals += [(address, self._policy.refuse_recipient(direction, address)) for address in recipients]
+        if not 1 <= len(recipients) <= MAX_RECIPIENTS:
+            raise LocalError(f"give 1 to {MAX_RECIPIENTS} recipients")
+        if len(raw) > MAX_MESSAGE_BYTES:
+            raise LocalError(f"the message is too large: WorkMail accepts {MAX_MESSAGE_BYTES // 1024 // 1024} MB")
+        refusals = [(mail_from, _refuse_syntax(mail_from, "") or self._policy.refuse_sender(direction, mail_from, ""))]
+        refusals += [
+            (address, _refuse_syntax(address, "postmaster") or self._policy.refuse_recipient(direction, address)) for address in recipients
+        ]
         if refused := [f"{address}: {refusal}" for address, refusal in refusals if refusal]:
             more = f"; and {len(refused) - _MAX_REPLIES} more" if len(refused) > _MAX_REPLIES else ""
             raise LocalError("; ".join(refused[:_MAX_REPLIES]) + more)
@@ -91,6 +108,44 @@ class Actions:
     def delete(self, number: int | None = None, *, search: str = "") -> int:
         """Delete messages; see `LocalWorkMail.delete`."""
         return self._wm.delete(number, search=search)
+
+    def send_again(self, number: int, mail_from: str | None = None, recipients: Sequence[str] = ()) -> int:
+        """Submit a stored message again, perhaps with another envelope, and return the number of the new message.
+
+        Raises:
+            UnknownMessage: no message has this number.
+            LocalError: see `send`.
+        """
+        submission = self._wm.load_submission(number, mail_from=mail_from, to=recipients)
+        return self.send(submission.direction, submission.mail_from, submission.recipients, submission.raw)
+
+    def retry_now(self, number: int) -> int:
+        """Start the next attempt of each job of a message that waits for one; return how many jobs waited.
+
+        Raises:
+            UnknownMessage: no message has this number.
+            NotNow: no job waits.
+        """
+        count = self._wm.retry_now(number)
+        if not count:
+            raise NotNow(f"message {number} does not wait for an attempt")
+        return count
+
+    def find_release_server(self) -> ReleaseServer | None:
+        """Return the SMTP server for released messages; None when the configuration has none."""
+        return self._wm.configuration.release
+
+    def list_releases(self, trace: MessageTrace) -> Sequence[Release]:
+        """Return the releases of a message, oldest first."""
+        return self._wm.mail_server.releases.list(trace)
+
+    def release(self, number: int, recipients: Sequence[str], run_number: int, known: int) -> Release:
+        """Send a message to a real SMTP server; see `Releases.release`."""
+        return self._wm.mail_server.releases.release(number, recipients, run_number=run_number, known=known)
+
+    def find_webhook_failure(self) -> WebhookFailure | None:
+        """Return the last failure of the webhook, unless a call has succeeded since."""
+        return self._wm.mail_server.webhook.failure
 
     def list_samples(self) -> Mapping[str, bytes]:
         """Return the sample messages by name."""

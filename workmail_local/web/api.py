@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from workmail_local.mail.documents import to_document
-from workmail_local.web import availability, content, deletion, parts
+from workmail_local.web import availability, content, deletion, message_actions, parts
 from workmail_local.web.content import load_trace
 from workmail_local.web.forms import PAGE, parse_direction, read_query, read_range
 from workmail_local.web.json_bodies import read_json, write_json
@@ -100,6 +100,12 @@ _ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
     ("GET", "/messages/{number:count}/links"): parts.list_links_as_json,
     ("GET", "/messages/{number:count}/calendars"): parts.list_calendars_as_json,
     ("GET", "/messages/{number:count}/source"): parts.show_source_as_json,
+    ("POST", "/messages"): message_actions.send_as_json,
+    ("POST", "/messages/{number:count}/send-again"): message_actions.send_again_as_json,
+    ("POST", "/messages/{number:count}/retry"): message_actions.retry_as_json,
+    ("GET", "/messages/{number:count}/releases"): message_actions.list_releases_as_json,
+    ("POST", "/messages/{number:count}/release"): message_actions.release_as_json,
+    ("GET", "/samples"): message_actions.list_samples_as_json,
     ("GET", "/rules"): list_rules,
     ("POST", "/rules/test"): test_rules,
     ("GET", "/addresses"): show_addresses,

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from workmail_local.mail.history import History
-from workmail_local.web import api, availability, content, deletion, event_stream, messages, parts, rules, send
+from workmail_local.web import api, availability, content, deletion, event_stream, message_actions, messages, parts, rules, send
 from workmail_local.web.actions import Actions
 from workmail_local.web.guard import Guard
 from workmail_local.web.templating import FOLDER, Site
@@ -63,6 +63,9 @@ def create_app(history: History, actions: Actions, names: Sequence[str] = (), pr
         "/messages/{number:count}/delete": deletion.delete_one,
         "/availability": availability.submit,
         "/send": send.submit,
+        "/messages/{number:count}/send-again": message_actions.send_again,
+        "/messages/{number:count}/retry": message_actions.retry,
+        "/messages/{number:count}/release": message_actions.release,
     }
     return Starlette(
         routes=[
@@ -72,7 +75,7 @@ def create_app(history: History, actions: Actions, names: Sequence[str] = (), pr
             Mount("/static", StaticFiles(directory=FOLDER / "static", packages=[("workmail_local.viewer", "static")])),
         ],
         middleware=[
-            Middleware(Guard, uploads=frozenset({"/send"}), names=names, prefix=prefix),
+            Middleware(Guard, uploads=frozenset({"/send", "/api/messages"}), names=names, prefix=prefix),
         ],
         exception_handlers={HTTPException: partial(_show_error, site)},
     )

@@ -1,6 +1,7 @@
 """The bodies of the JSON API."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -26,3 +27,19 @@ async def read_json(request: Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise HTTPException(400, "the body is not a JSON object")
     return document
+
+
+def read_text(document: Mapping[str, Any], name: str) -> str:
+    """Return a text of an object; "" when it is missing. Raises HTTPException: 400, it is no text."""
+    value = document.get(name, "")
+    if not isinstance(value, str):
+        raise HTTPException(400, f"{name} must be a text")
+    return value
+
+
+def read_addresses(document: Mapping[str, Any], name: str) -> list[str]:
+    """Return a list of texts of an object, each once; empty when it is missing. Raises HTTPException: 400, it is another value."""
+    values = document.get(name, [])
+    if not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
+        raise HTTPException(400, f"{name} must be a list of texts")
+    return list(dict.fromkeys(values))

@@ -1,6 +1,7 @@
 """The pages of the messages: the list, and the trace of one message."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -11,6 +12,9 @@ from workmail_local.mail.search_query import HELP, MAX_QUERY, SearchQuery
 from workmail_local.web.content import load_content, load_trace
 from workmail_local.web.forms import PAGE, read_range
 from workmail_local.web.templating import Site
+
+ACTION_FIELDS: Final = ("again_from", "again_to", "change", "release_to", "run", "known", "confirm")
+"""The fields of the forms on the page of a message."""
 
 
 def show_list(site: Site, request: Request, template: str = "messages.html") -> Response:
@@ -55,8 +59,21 @@ def _write_query(**parameters: str | int | None) -> str:
 
 def show_trace(site: Site, request: Request) -> Response:
     """Show the trace and the content of a message."""
+    return show_trace_with(site, request, {})
+
+
+def show_trace_with(site: Site, request: Request, fields: Mapping[str, Any], *problem: tuple[str, str], status: int = 200) -> Response:
+    """Show the trace and the content of a message, with the fields of a form on this page and its problems."""
     context = _load_context(site, request)
-    return site.render(request, "trace.html", context | {"content": load_content(site, request, context["trace"])})
+    trace = context["trace"]
+    context |= {
+        "content": load_content(site, request, trace),
+        "form": {**dict.fromkeys(ACTION_FIELDS, ""), **fields},
+        "problems": problem,
+        "release_server": site.actions.find_release_server(),
+        "releases": site.actions.list_releases(trace),
+    }
+    return site.render(request, "trace.html", context, status)
 
 
 def show_live_part(site: Site, request: Request) -> Response:

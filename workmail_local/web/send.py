@@ -1,6 +1,6 @@
 """The send page: a form that sends a written message, a sample or a file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import formatdate, make_msgid
@@ -50,13 +50,7 @@ async def submit(site: Site, request: Request) -> Response:
 
 def _send(site: Site, request: Request, fields: Mapping[str, str], file: bytes) -> Response:
     try:
-        raw = _load_message(site, fields, file)
-        direction = parse_direction(fields["direction"])
-        # An empty field means the addresses of the message's header.
-        overrides = EnvelopeOverrides(direction, fields["mail_from"] or None, split_addresses(fields["recipients"]))
-        envelope = envelope_for(raw, overrides, site.actions.get_addresses().domains)
-        mail_from = "" if envelope.author == "<>" else envelope.author
-        number = site.actions.send(direction, mail_from, envelope.recipients, raw)
+        number = send_message(site, fields, split_addresses(fields["recipients"]), file)
     except InvalidField as error:
         return _show(site, request, fields, (error.field, str(error)))
     except LocalError as error:
@@ -64,7 +58,26 @@ def _send(site: Site, request: Request, fields: Mapping[str, str], file: bytes) 
     return RedirectResponse(f"{site.prefix}/messages/{number}", 303)
 
 
-def _load_message(site: Site, fields: Mapping[str, str], file: bytes) -> bytes:
+def send_message(site: Site, fields: Mapping[str, str], recipients: Sequence[str], file: bytes) -> int:
+    """Send a message and return its number.
+
+    Args:
+        fields: those of the form.
+        recipients: the envelope; empty for those of the message's header, as the field `mail_from`.
+        file: the message for the kind `file`.
+
+    Raises:
+        InvalidField: a field is invalid.
+        LocalError: the SMTP server would reject the message.
+    """
+    raw = _load_message(site, fields, recipients, file)
+    overrides = EnvelopeOverrides(parse_direction(fields["direction"]), fields["mail_from"] or None, recipients)
+    envelope = envelope_for(raw, overrides, site.actions.get_addresses().domains)
+    mail_from = "" if envelope.author == "<>" else envelope.author
+    return site.actions.send(envelope.direction, mail_from, envelope.recipients, raw)
+
+
+def _load_message(site: Site, fields: Mapping[str, str], recipients: Sequence[str], file: bytes) -> bytes:
     if fields["kind"] == "sample":
         raw = site.actions.list_samples().get(fields["sample"])
         if raw is None:
@@ -76,16 +89,16 @@ def _load_message(site: Site, fields: Mapping[str, str], file: bytes) -> bytes:
         if len(file) > MAX_MESSAGE_BYTES:
             raise InvalidField("file", f"File: the message is too large. WorkMail accepts {MAX_MESSAGE_BYTES // 1024 // 1024} MB.")
         return with_crlf(file)
-    return _write_message(fields)
+    return _write_message(fields, recipients)
 
 
-def _write_message(fields: Mapping[str, str]) -> bytes:
-    author, recipients = fields["mail_from"], split_addresses(fields["recipients"])
+def _write_message(fields: Mapping[str, str], recipients: Sequence[str]) -> bytes:
+    author = fields["mail_from"]
     if not author:
         raise InvalidField("mail_from", "From: give an address, such as clara@example.org.")
     if not recipients:
         raise InvalidField("recipients", "To: give at least one address.")
-    message = EmailMessage(SMTP if (author + fields["recipients"]).isascii() else SMTPUTF8)
+    message = EmailMessage(SMTP if "".join((author, *recipients)).isascii() else SMTPUTF8)
     try:
         message["From"], message["To"] = author, ", ".join(recipients)
         message["Subject"] = " ".join(fields["subject"].split())

@@ -16,11 +16,16 @@ from starlette.responses import HTMLResponse
 
 from workmail_local.free_busy.model import Event
 from workmail_local.mail.history import Destination, History, State
+from workmail_local.mail.search_query import SearchQuery
 from workmail_local.mail.verdict import Origin
 from workmail_local.viewer.templating import create_environment
 from workmail_local.web.actions import Actions
 from workmail_local.web.log_lines import read_log
 
+MOST_PROBLEMS: Final = 100
+"""Messages with a problem that a page counts."""
+
+_PROBLEMS: Final = SearchQuery.parse("is:problem")
 _MAX_SHOWN: Final = 30_000
 _LINE: Final = 110
 FOLDER: Final = Path(__file__).parent
@@ -52,9 +57,13 @@ class Site:
         return request.url.path.removeprefix(self.prefix)
 
     def version(self) -> str:
-        """Return a text that differs after every change of the messages, and of the errors in saved files."""
-        problems = tuple(self.actions.list_file_problems())
+        """Return a text that differs after every change of the messages, of the errors in saved files, and of the webhook's failure."""
+        problems = tuple(filter(None, (*self.actions.list_file_problems(), self.actions.find_webhook_failure())))
         return f"{self.history.version()}" + (f"-{hash(problems):x}" if problems else "")
+
+    def list_troubled(self) -> list[int]:
+        """Return the numbers of the newest messages that have a problem."""
+        return [summary.number for summary in self.history.summaries(limit=MOST_PROBLEMS, query=_PROBLEMS)]
 
     def render(self, request: Request, template: str, context: Mapping[str, Any] | None = None, status: int = 200) -> HTMLResponse:
         """Render a template. A lone surrogate in text from a message becomes `?`."""
@@ -63,6 +72,9 @@ class Site:
             "root": self.prefix,
             "version": self.version(),
             "file_problems": self.actions.list_file_problems(),
+            "webhook_failure": self.actions.find_webhook_failure(),
+            # A function, because only a whole page needs its result.
+            "list_troubled": self.list_troubled,
             **(context or {}),
         }
         text = load_templates().get_template(template).render(values)
@@ -86,6 +98,7 @@ def load_templates() -> Environment:
         "log_lines": read_log,
         "quoted": shlex.quote,
     }
+    environment.tests["allowed_by"] = lambda address, server: server.allows(address)
     environment.globals |= {
         "destination_class": lambda destination: _COLOURS.get(destination, "plain"),
         "origins": _ORIGINS,

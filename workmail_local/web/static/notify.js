@@ -21,13 +21,11 @@ function notifyUser(text, tag, address) {
 // The messages with a problem and the errors in files, by their tags.
 async function findTrouble() {
   const root = document.body.dataset.root;
-  const [messages, files] = await Promise.all(["messages?q=is:problem&limit=50", "problems"].map(async (path) => {
-    const answer = await fetch(`${root}/api/${path}`);
-    if (!answer.ok) throw new Error(String(answer.status));
-    return answer.json();
-  }));
+  const [messages, answer] = await Promise.all([loadTroubled(), fetch(`${root}/api/problems`)]);
+  if (!answer.ok) throw new Error(String(answer.status));
+  const files = await answer.json();
   return new Map([
-    ...messages.messages.map((each) => [`message-${each.number}`, [`Problem: ${each.subject || "(no subject)"}`, `${root}/messages/${each.number}`]]),
+    ...messages.map((each) => [`message-${each.number}`, [`Problem: ${each.subject || "(no subject)"}`, `${root}/messages/${each.number}`]]),
     ...files.problems.map((each) => [`file-${each.text}`, [each.text, ""]]),
   ]);
 }

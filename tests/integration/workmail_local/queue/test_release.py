@@ -104,7 +104,7 @@ def test_a_recipient_whom_the_server_refuses_is_named_with_its_reply(wm: LocalWo
     wm.reset(ORGANIZATION + table(server.port))
     number = wm.send(RAW, to=[ANA]).summary.number
     release = wm.release(number, to=[ME, REFUSED])
-    assert release.results == (
+    assert release.outcomes == (
         ReleaseResult(ME, ReleaseOutcome.SENT),
         ReleaseResult(REFUSED, ReleaseOutcome.REFUSED, "550 5.1.1 No such user"),
     )
@@ -262,7 +262,7 @@ def test_the_log_is_read_after_a_line_that_was_written_in_part(wm: LocalWorkMail
     release = wm.release(trace.summary.number, to=[ME])
     folder = wm.mail_server.releases._log._path.parent
     lines = (folder / FILE).read_text().splitlines()
-    assert [result["outcome"] for line in lines for result in json.loads(line)["results"]] == ["unknown", "sent"]
+    assert [result["outcome"] for line in lines for result in json.loads(line)["outcomes"]] == ["unknown", "sent"]
     (tmp_path / FILE).write_text("\n".join([*lines, lines[1][:40], "[]", "{", ""]))
     assert ReleaseLog(tmp_path).find({trace.rule_runs[0].message_id}) == (release,)
     assert (folder / FILE).stat().st_mode & 0o777 == 0o600

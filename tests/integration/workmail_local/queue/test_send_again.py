@@ -6,7 +6,7 @@ from mailhooks.contract import FlowDirection
 from tests.integration.workmail_local.queue.conftest import Hook
 from tests.integration.workmail_local.queue.test_mail_flow import ANA, BEN, CHANGE, DEFAULT, NORA, RAW, destinations
 from tests.support.waiting import wait_until
-from workmail_local.errors import UnknownMessage
+from workmail_local.errors import HookFailed, UnknownMessage
 from workmail_local.mail.history import Destination
 from workmail_local.mail.submission import Submission
 from workmail_local.workmail import LocalWorkMail
@@ -29,6 +29,15 @@ def test_a_message_is_sent_again_with_another_envelope(wm: LocalWorkMail) -> Non
     second = wm.send_again(first.number, mail_from="", to=[BEN])
     assert (second.summary.mail_from, destinations(second)) == ("", {BEN: Destination.INBOX})
     assert len(wm.delivered(ANA)) == len(wm.delivered(BEN)) == 1
+
+
+def test_a_function_that_fails_again_is_an_error_as_in_send(wm: LocalWorkMail, hook: Hook) -> None:
+    hook.write("    raise ValueError('odd')\n")
+    wm.reset(hook.configuration(rule="timeout-minutes = 0"))
+    number = wm.send(RAW, to=[ANA], expect_failure=True).summary.number
+    with pytest.raises(HookFailed, match="ValueError: odd"):
+        wm.send_again(number)
+    assert wm.send_again(number, expect_failure=True).rule_runs[0].failures
 
 
 def test_an_unknown_message_is_an_error(wm: LocalWorkMail) -> None:

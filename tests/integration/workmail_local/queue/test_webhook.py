@@ -68,7 +68,7 @@ def table(receiver: Receiver, more: str = "") -> str:
 def test_the_summary_of_a_message_that_is_done_is_posted_as_the_api_shows_it(wm: LocalWorkMail, hook: Hook, receiver: Receiver) -> None:
     hook.write("    if n == 1:\n        raise ValueError('odd')\n" + DEFAULT)
     wm.reset(hook.configuration(more=table(receiver)))
-    trace = wm.send(RAW, to=[ANA])
+    trace = wm.send(RAW, to=[ANA], expect_failure=True)
     wait_until(lambda: receiver.documents)
     assert receiver.documents == [json.loads(json.dumps(to_document(trace.summary)))]
     assert receiver.documents[0]["state"] == "done"

@@ -13,10 +13,14 @@ from typing import Any
 
 from mailhooks.contract import ActionType, FlowDirection
 from workmail_local.config.problems import FileProblem
+from workmail_local.config.release import ReleaseServer
 from workmail_local.errors import LocalError, NotNow, SpoolError, UnknownMessage
 from workmail_local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
-from workmail_local.mail.search_query import ALL, Condition, SearchQuery, fold_text
+from workmail_local.mail.release import Release, ReleaseOutcome, ReleaseResult
+from workmail_local.mail.search_query import ALL, Condition, Kind, SearchQuery, fold_text
 from workmail_local.mail.verdict import Origin
+from workmail_local.queue.release import AlreadyReleased, ReleaseFailed, check_recipients
+from workmail_local.queue.webhook import WebhookFailure
 from workmail_local.rules.matching import Match, match_rules
 from workmail_local.rules.rule import Rule, RuleAction
 from workmail_local.runtime.invocation import Invocation
@@ -41,6 +45,7 @@ RULES = (
     ),
     Rule("Archive", FlowDirection.OUTBOUND, RuleAction.LAMBDA, ("*",), function="observe", synchronous=False),
 )
+REFUSED = "refused@example.org"
 RESPONSE = '{"actions":[{"action":{"type":"DEFAULT"},"allRecipients":true}]}'
 LOG = 'START\n{"level":"INFO","message":"changed","by":"disclaimer"}\nEND\n'
 
@@ -161,6 +166,8 @@ class FakeHistory:
 
 
 def _matches(line: MessageSummary, condition: Condition) -> bool:
+    if condition.kind is Kind.IS and condition.value == "problem":
+        return line.has_problems is not condition.negated
     if condition.value == "done":
         return (line.state is State.DONE) is not condition.negated
     if condition.value == "problem":
@@ -179,6 +186,9 @@ class FakeActions(Actions):
 
     Attributes:
         refusal: the error of `send`; "" to accept.
+        server: the SMTP server for released messages.
+        releases: those that `release` made; it fails for `REFUSED` alone.
+        waiting: how many jobs wait for an attempt.
     """
 
     history: FakeHistory
@@ -188,6 +198,11 @@ class FakeActions(Actions):
     answer: Invocation = field(default_factory=lambda: answered({"mailboxes": []}, 31.0))
     refusal: str = ""
     file_problems: list[FileProblem] = field(default_factory=list)
+    server: ReleaseServer | None = None
+    releases: list[Release] = field(default_factory=list)
+    waiting: int = 0
+    retried: list[int] = field(default_factory=list)
+    webhook_failure: WebhookFailure | None = None
 
     def clear(self) -> None:
         """Forget all calls and settings."""
@@ -222,6 +237,50 @@ class FakeActions(Actions):
         self.history.traces = [trace for trace in self.history.traces if trace.summary not in found]
         self.history.changes += 1
         return len(found)
+
+    def send_again(self, number: int, mail_from: str | None = None, recipients: Sequence[str] = ()) -> int:
+        trace = self._find(number)
+        sender = trace.summary.mail_from if mail_from is None else mail_from
+        return self.send(trace.summary.direction, sender, recipients or trace.summary.recipients, self.history.originals[number - 1])
+
+    def retry_now(self, number: int) -> int:
+        self._find(number)
+        if not self.waiting:
+            raise NotNow(f"message {number} does not wait for an attempt")
+        self.retried.append(number)
+        return self.waiting
+
+    def find_release_server(self) -> ReleaseServer | None:
+        return self.server
+
+    def list_releases(self, trace: MessageTrace) -> Sequence[Release]:
+        return [release for release in self.releases if release.message_id in {run.message_id for run in trace.rule_runs}]
+
+    def release(self, number: int, recipients: Sequence[str], run_number: int, known: int) -> Release:
+        if self.server is None:
+            raise NotNow("there is no SMTP server for released messages: add [release] to workmail.toml")
+        trace = self._find(number)
+        checked = check_recipients(self.server, recipients)
+        if len(self.list_releases(trace)) > known:
+            raise AlreadyReleased(f"message {number} was released before: confirm to send it again")
+        outcomes = (
+            ReleaseResult(address, ReleaseOutcome.REFUSED, "550 No") if address == REFUSED else ReleaseResult(address, ReleaseOutcome.SENT)
+            for address in checked
+        )
+        found = Release(uuid.uuid4().hex, trace.rule_runs[run_number - 1].message_id, NOW, self.server.name, "", tuple(outcomes))
+        self.releases.append(found)
+        if not found.may_have_arrived:
+            raise ReleaseFailed(found, "550 No")
+        return found
+
+    def _find(self, number: int) -> MessageTrace:
+        trace = self.history.trace(number)
+        if trace is None:
+            raise UnknownMessage(f"there is no message {number}")
+        return trace
+
+    def find_webhook_failure(self) -> WebhookFailure | None:
+        return self.webhook_failure
 
     def list_samples(self) -> Mapping[str, bytes]:
         return self.files

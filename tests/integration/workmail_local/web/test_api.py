@@ -12,16 +12,20 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from starlette.routing import Route
 
+from mailhooks.address_patterns import Pattern
 from mailhooks.contract import ActionType
-from tests.integration.workmail_local.web.fakes import answered
+from tests.integration.workmail_local.web.fakes import REFUSED, answered
 from tests.integration.workmail_local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
 from tests.support.invitations import INVITATION
 from tests.support.messages import mail, multipart, part, text
+from workmail_local.config.release import Encryption, ReleaseServer
 from workmail_local.mail.history import Destination, RecipientResult, State
 from workmail_local.mail.verdict import Origin
 from workmail_local.web.api import create_routes
 from workmail_local.web.templating import Site as PageSite
 
+ME = "me@example.org"
+SERVER = ReleaseServer("smtp.example.org", 587, Encryption.STARTTLS, (Pattern.parse("example.org"),))
 QUESTION = {
     "requester": {"email": "ana@example.com", "userName": "ana", "organization": "m-" + "0" * 32},
     "mailboxes": ["ana@example.com"],
@@ -53,6 +57,22 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/messages/{number}/parts", "/api/messages/2/parts?side=before&passage=1", None, 200),
     ("GET", "/api/messages/{number}/parts/{part}", "/api/messages/4/parts/2", None, 200),
     ("GET", "/api/messages/{number}/parts/{part}", "/api/messages/4/parts/3", None, 404),
+    ("POST", "/api/messages", "/api/messages", {"mail_from": "nora@example.net", "recipients": ["ana@example.com"], "text": "Hi"}, 201),
+    ("POST", "/api/messages", "/api/messages", {"mail_from": "", "recipients": ["ana@example.com"]}, 400),
+    ("POST", "/api/messages/{number}/send-again", "/api/messages/1/send-again", None, 201),
+    ("POST", "/api/messages/{number}/send-again", "/api/messages/1/send-again", {"recipients": [1]}, 400),
+    ("POST", "/api/messages/{number}/send-again", "/api/messages/99/send-again", {}, 404),
+    ("POST", "/api/messages/{number}/retry", "/api/messages/3/retry?waiting", None, 200),
+    ("POST", "/api/messages/{number}/retry", "/api/messages/1/retry", None, 409),
+    ("POST", "/api/messages/{number}/retry", "/api/messages/99/retry", None, 404),
+    ("GET", "/api/messages/{number}/releases", "/api/messages/1/releases?released", None, 200),
+    ("GET", "/api/messages/{number}/releases", "/api/messages/99/releases", None, 404),
+    ("POST", "/api/messages/{number}/release", "/api/messages/1/release?server", {"recipients": [ME, REFUSED]}, 200),
+    ("POST", "/api/messages/{number}/release", "/api/messages/1/release?server", {"recipients": ["nora@example.net"]}, 400),
+    ("POST", "/api/messages/{number}/release", "/api/messages/99/release?server", {"recipients": [ME]}, 404),
+    ("POST", "/api/messages/{number}/release", "/api/messages/1/release", {"recipients": [ME]}, 409),
+    ("POST", "/api/messages/{number}/release", "/api/messages/1/release?server", {"recipients": [REFUSED]}, 502),
+    ("GET", "/api/samples", "/api/samples", None, 200),
     ("GET", "/api/rules", "/api/rules", None, 200),
     ("POST", "/api/rules/test", "/api/rules/test", {"author": "shop@mail.example.net", "recipients": ["ana@example.com"]}, 200),
     ("POST", "/api/rules/test", "/api/rules/test", {"author": "", "recipients": ["ana@example.com"]}, 400),
@@ -123,6 +143,12 @@ def _resolve_from(name: str, schema: Any) -> Any:
 
 
 def send(site: Site, method: str, path: str, body: Any) -> requests.Response:
+    site.actions.waiting = 2 if path.endswith("?waiting") else 0
+    site.actions.files["offer"] = PLAIN
+    if path.endswith(("?server", "?released")):
+        site.actions.server = SERVER
+    if path.endswith("?released"):
+        site.actions.release(1, [ME, REFUSED], 1, 0)
     site.actions.answer = answered(None, 1.0, "log", "it failed") if path.endswith("?fail") else answered({"mailboxes": []}, 31.0)
     site.actions.refusal = "the spool cannot be written: the disk is full" if path.endswith("?full") else ""
     return site.session.request(method, site.url + path, json=body, timeout=30)

@@ -150,17 +150,15 @@ def test_json_has_the_list_and_the_trace(site: Site) -> None:
     assert set(trace) == {"line", "passages"}
     assert trace["line"] == listed["messages"][0]
     assert set(trace["line"]) == set(
-        (
-            "number received direction mail_from recipients author subject size state rules places changed trouble"
-            + " undelivered has_attachments"
-        ).split()
+        "number received direction mail_from recipients author subject size state rules places changed trouble".split()
+        + "undelivered has_attachments".split()
     )
     assert set(run) >= set(
         "message_id invocation_id direction rule why function synchronous recipients state due".split()
         + "attempts fates notes problems changed".split()
     )
     assert set(run["fates"][0]) == {"recipient", "action", "origin", "place", "note"}
-    assert set(run["attempts"][0]) == {"number", "started", "milliseconds", "cold", "problem", "response", "log"}
+    assert set(run["attempts"][0]) == {"number", "started", "milliseconds", "cold", "problem", "response", "log", "decision"}
     assert trace["passages"][0]["attempts"][0]["milliseconds"] == 23.4
     assert trace["line"]["received"] > NOW
     assert site.get("/api/messages?limit=x").status_code == 400
