@@ -12,9 +12,12 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from mailhooks.content.disclaimer import add_disclaimer
-from mailhooks.contract import ActionType, FlowDirection
+from mailhooks.contract import ActionType, FlowDirection, MailFlowEvent
+from mailhooks.policy import Trace, load
+from mailhooks.policy.evaluation.explanation import RuleExplanation, explain_rules
 from tests.integration.workmail_local.web.fakes import NOW, RESPONSE, FakeActions, FakeHistory, answered
 from tests.support.colours import reduce_colours
+from workmail_local.mail.event_builder import EnvelopeOverrides, event_for
 from workmail_local.mail.history import Attempt, Destination, RecipientResult, State
 from workmail_local.mail.verdict import Origin
 from workmail_local.runtime.invocation import Invocation
@@ -28,10 +31,37 @@ NARROW = ("messages", "trace")
 SAMPLES = {path.stem: path.read_bytes() for path in sorted((ROOT / "events/mail").glob("*.eml"))}
 TEXT = "Example GmbH, Köln. This message is confidential."
 HTML = '<p style="border-top:1px solid #999;color:#555;font:12px sans-serif">Example GmbH, K&ouml;ln. This message is confidential.</p>'
+METRICS = {"Dimensions": [["hook"]], "Metrics": [{"Name": "Changed"}, {"Name": "Duration", "Unit": "Milliseconds"}]}
 LOG = "\n".join(
-    json.dumps({"level": "INFO", "location": "hook", "message": message, "function": "disclaimer", "cold_start": cold})
-    for message, cold in (("content read", True), ("disclaimer inserted above the quote", True), ("content written once", True))
+    map(
+        json.dumps,
+        (
+            {"level": "INFO", "message": "the message is handled", "timestamp": "2026-05-04 08:00:01,123+0000", "verdict": ["DEFAULT"]},
+            {"_aws": {"CloudWatchMetrics": [METRICS]}, "hook": "mailflow", "Changed": [1.0], "Duration": [12.4]},
+        ),
+    )
 )
+
+POLICY = """
+version: 1
+organization: { domains: [example.com] }
+rules:
+  - name: External banner
+    when: { direction: inbound, sender_scope: external }
+    unless: { sender: partner.example.net }
+    do: { subject_tag: "[EXTERNAL]" }
+  - name: Invoices to the portal
+    when: { subject_or_body: [invoice, bill], recipient: ana@example.com }
+    do: { bounce: "Please send invoices to our portal." }
+  - name: Company disclaimer
+    when: { direction: outbound, recipient_scope: external }
+    unless: { kind: encrypted }
+    mixed: all
+    do: { disclaimer: { text: "Example GmbH, Köln. This message is confidential.", position: after-reply } }
+  - name: No programs
+    when: { attachment: { extension: [exe, scr] } }
+    do: drop
+"""
 
 
 @contextmanager
@@ -82,7 +112,7 @@ def _add_delivered(history: FakeHistory) -> None:
 
 
 def _add_outbound(history: FakeHistory) -> None:
-    raw = SAMPLES["disclaimer-outbound-reply"]
+    raw, recipients = SAMPLES["disclaimer-outbound-reply"], ("clara@example.org", "dora@example.net")
     history.add(
         raw,
         add_disclaimer(raw, text=TEXT, html=HTML, position="after-reply"),
@@ -90,9 +120,9 @@ def _add_outbound(history: FakeHistory) -> None:
         rule="Disclaimer",
         function="disclaimer",
         why="From matches example.com and the recipient *; no other rule matches as specifically.",
-        recipients=("clara@example.org", "dora@example.net"),
+        recipients=recipients,
         destination=Destination.OUTGOING,
-        attempts=(Attempt(1, NOW + 1, 212.7, True, "", RESPONSE, LOG),),
+        attempts=(Attempt(1, NOW + 1, 212.7, True, "", RESPONSE, LOG, decide(raw, FlowDirection.OUTBOUND, *recipients)),),
     )
 
 
@@ -121,10 +151,12 @@ def _add_retried(history: FakeHistory) -> None:
 
 def _add_two_rule_runs(history: FakeHistory) -> None:
     raw = SAMPLES["rewrite-signed"]
+    tagged = raw.replace(b"Subject: ", b"Subject: [EXTERNAL] ", 1)
+    attempt = Attempt(1, NOW + 1, 23.4, True, "", RESPONSE, LOG, decide(raw, FlowDirection.INBOUND, "ben@example.com"))
     history.add_trace(
         raw,
         (
-            history.rule_run(raw, raw.replace(b"Subject: ", b"Subject: [EXTERNAL] ", 1), recipients=("ben@example.com",)),
+            history.rule_run(raw, tagged, recipients=("ben@example.com",), attempts=(attempt,)),
             history.rule_run(
                 raw,
                 rule="No lottery",
@@ -134,6 +166,14 @@ def _add_two_rule_runs(history: FakeHistory) -> None:
             ),
         ),
     )
+
+
+def decide(raw: bytes, direction: FlowDirection, *recipients: str) -> tuple[RuleExplanation, ...]:
+    """Explain the policy of the pictures for a message."""
+    event = MailFlowEvent.parse(event_for(raw, EnvelopeOverrides(direction, None, recipients), frozenset({"example.com"})))
+    policy, trace = load(POLICY), Trace()
+    outcome = policy.evaluate(event, raw, trace=trace)
+    return tuple(explain_rules(policy.rules, trace, outcome, outcome.changes))
 
 
 def free_busy() -> Invocation:
@@ -225,7 +265,7 @@ def main() -> int:
             _take(browser, page, addresses, "")
         with browser.new_page(**options, color_scheme="dark") as page:
             _take(browser, page, {name: addresses[name] for name in DARK}, "-dark")
-        with browser.new_page(**options | {"viewport": {"width": 400, "height": 800}}) as page:
+        with browser.new_page(**options | {"viewport": {"width": 375, "height": 800}}) as page:
             _take(browser, page, {name: addresses[name] for name in NARROW}, "-narrow")
     for picture in sorted(IMAGES.iterdir()):
         print(f"{picture.relative_to(ROOT)}  {picture.stat().st_size:,}")
