@@ -35,7 +35,7 @@ def workmail_configuration() -> "Configuration | Path | str | None":
 @pytest.fixture(scope="session")
 def shared_local_workmail() -> "Iterator[LocalWorkMail]":
     """The local WorkMail that the tests of a process share: a reset needs a quarter of the time of a start."""
-    from workmail_local.workmail import LocalWorkMail
+    from workmail_local import LocalWorkMail
 
     with LocalWorkMail() as shared:
         yield shared
