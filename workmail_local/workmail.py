@@ -14,6 +14,7 @@ import json
 import re
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -35,6 +36,7 @@ from workmail_local.config.numbers import PORT, SPEED
 from workmail_local.config.problems import FileProblem, find_policy_problems
 from workmail_local.config.smtp import Tls
 from workmail_local.errors import LocalError, UnknownMessage
+from workmail_local.mail.arrival import PAUSE_S, Arrival
 from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
 from workmail_local.mail.history import Destination, History, MessageTrace
 from workmail_local.mail.job import DeliveryJob
@@ -45,6 +47,7 @@ from workmail_local.mail.submission import Submission
 from workmail_local.queue.deletion import delete_found, delete_message
 from workmail_local.queue.mail_server import MailServer
 from workmail_local.queue.recipient_policy import RecipientPolicy
+from workmail_local.queue.workers import SettleTimeout
 from workmail_local.runtime.failures import describe_failure
 from workmail_local.servers import HOST, join_address
 from workmail_local.smtp.server import SmtpServer
@@ -294,6 +297,27 @@ class LocalWorkMail(LocalAws):
         if trace is None:
             raise LocalError(f"message {number} is done, but no longer stored: raise `keep` in [history]")
         return trace
+
+    def wait(
+        self, *, search: str = "", mail_from: str = "", to: str = "", subject: str = "", since: int = 0, timeout_s: float = 60.0
+    ) -> MessageTrace:
+        """Wait until a message is there that matches and is done; return its trace. The newest one that matches counts.
+
+        Args:
+            search: what the message fulfils, as in the page (docs/local-web.md).
+            mail_from, to, subject: text in the sender, in a recipient and in the subject.
+            since: only messages with a higher number count; 0 for all, also those that arrived before this call.
+
+        Raises:
+            SettleTimeout: there is none in time.
+        """
+        query = SearchQuery.parse(search).narrow(mail_from=mail_from, to=to, subject=subject, since=since)
+        arrival, deadline = Arrival(self.history, query), time.monotonic() + timeout_s
+        while (found := arrival.check()) is None:
+            if time.monotonic() > deadline:
+                raise SettleTimeout(f"{arrival.explain()}, after {timeout_s:g} s")
+            time.sleep(PAUSE_S)
+        return self.wait_for(found.number, timeout_s)
 
     def wait_until_idle(self, timeout_s: float) -> None:
         """Wait until all messages are done. Raises SettleTimeout when they are not done in time."""

@@ -108,6 +108,12 @@ def _serve(options: argparse.Namespace) -> int:
     return serve(options)
 
 
+def _wait(options: argparse.Namespace) -> int:
+    from workmail_local.cli.wait import wait
+
+    return wait(options)
+
+
 def _preview(options: argparse.Namespace) -> int:
     from workmail_local.cli.preview import print_preview, read_disclaimer
     from workmail_local.policy_tools.preview import preview_policy
@@ -195,6 +201,7 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "run": _run,
     "send": _send,
     "serve": _serve,
+    "wait": _wait,
     "preview": _preview,
     "check": _check,
     "try": _try,

@@ -9,7 +9,7 @@ from typing import Final
 
 from workmail_local.cli.parser import Parser
 from workmail_local.config.functions import CONTAINERS_PORT, find_events
-from workmail_local.config.numbers import MESSAGES, PORT, SPEED, NumberRange
+from workmail_local.config.numbers import MESSAGES, NUMBERS, PORT, SECONDS, SPEED, NumberRange
 
 DEFAULT_FOLDER: Final = Path(".local", "workmail")
 _FALLBACKS: Final = ("DEFAULT", "DROP", "BOUNCE")
@@ -32,6 +32,7 @@ def build_parser() -> Parser:
     _add_run(commands.add_parser("run", help="send the sample messages, each through its function"))
     _add_send(commands.add_parser("send", help="send a message of your own through one function"))
     _add_serve(commands.add_parser("serve", help="run WorkMail until Ctrl-C: SMTP, rules, functions, mailboxes, a web page"))
+    _add_wait(commands.add_parser("wait", help="wait until a message is there and done at a running server"))
     _add_preview(commands.add_parser("preview", help="show how a disclaimer or a policy changes a message"))
     _add_check(commands.add_parser("check", help="report the errors, warnings and needs of a policy"))
     _add_try(commands.add_parser("try", help="show the outcome of a policy for a message, and why"))
@@ -101,6 +102,21 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     )
     serve.add_argument("--env-file", type=Path, help="write events/env.json with the servers' variables to this file, for --env-vars")
     _add_events(serve)
+
+
+def _add_wait(wait: argparse.ArgumentParser) -> None:
+    wait.add_argument("--from", dest="mail_from", default="", metavar="TEXT", help="text in the sender, such as an address")
+    wait.add_argument("--to", default="", metavar="TEXT", help="text in a recipient")
+    wait.add_argument("--subject", default="", metavar="TEXT", help="text in the subject")
+    wait.add_argument("--search", default="", metavar="QUERY", help="a search as in the page, such as 'rule:Tag is:changed'")
+    wait.add_argument("--timeout", type=_in(SECONDS), default=30, metavar="SECONDS", help="exit with the status 1 after this (default: 30)")
+    later = wait.add_mutually_exclusive_group()
+    later.add_argument("--since", type=_in(NUMBERS), default=0, metavar="NUMBER", help="only messages with a higher number")
+    later.add_argument("--new", action="store_true", help="only messages that arrive from now on (default: also earlier ones)")
+    server = wait.add_mutually_exclusive_group()
+    server.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="that of the server (default: .local/workmail)")
+    server.add_argument("--url", type=_url, default="", help="the web page of the server (default: of the one that runs in --folder)")
+    wait.add_argument("--json", action="store_true", help="print the message as JSON")
 
 
 def _add_preview(preview: argparse.ArgumentParser) -> None:

@@ -53,3 +53,5 @@ SPEED: Final = NumberRange(0.001, 1_000_000)
 
 PORT: Final = NumberRange(0, 65535, whole=True, noun="a port from 0 to 65535 (0: any free port)")
 MESSAGES: Final = NumberRange(0, 1_000_000_000, whole=True, noun="a number of messages from {} to {}")
+NUMBERS: Final = NumberRange(0, 10**15 - 1, whole=True, noun="the number of a message from {} to {}")
+SECONDS: Final = NumberRange(1, 86_400, whole=True, noun="a whole number of seconds from {} to {}")

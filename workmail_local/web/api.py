@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from workmail_local.mail.documents import to_document
-from workmail_local.web import availability, content, deletion, message_actions, parts
+from workmail_local.web import availability, content, deletion, message_actions, parts, waiting
 from workmail_local.web.content import load_trace
 from workmail_local.web.forms import PAGE, parse_direction, read_query, read_range
 from workmail_local.web.json_bodies import read_json, write_json
@@ -92,6 +92,7 @@ def load_openapi() -> dict[str, Any]:
 _ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
     ("GET", "/messages"): list_messages,
     ("DELETE", "/messages"): deletion.delete_all_as_json,
+    ("GET", "/wait"): waiting.wait_for_message,
     ("GET", "/messages/{number:count}"): show_message,
     ("DELETE", "/messages/{number:count}"): deletion.delete_one_as_json,
     ("GET", "/messages/{number:count}/{side}.eml"): content.download,

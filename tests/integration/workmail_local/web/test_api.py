@@ -47,6 +47,9 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
     ("DELETE", "/api/messages/{number}", "/api/messages/99", None, 404),
     ("DELETE", "/api/messages/{number}", "/api/messages/3", None, 409),
     ("DELETE", "/api/messages/{number}", "/api/messages/1?full", None, 503),
+    ("GET", "/api/wait", "/api/wait?q=both&since=1", None, 200),
+    ("GET", "/api/wait", "/api/wait?timeout=301", None, 400),
+    ("GET", "/api/wait", "/api/wait?q=nothing&timeout=1", None, 408),
     ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/after.eml", None, 200),
     ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/other.eml", None, 404),
     *(
