@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
-from workmail_local.console.suggestions import suggest
+from mailhooks.suggestions import suggest
 from workmail_local.console.text_columns import escape_controls
 
 _CHOICE: Final = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)", re.DOTALL)

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from mailhooks.errors import SettingsError
 from mailhooks.settings import parse_json
+from mailhooks.suggestions import suggest
 from workmail_local.config.toml_reader import ConfigurationError, Table
 from workmail_local.console.plain_errors import describe_error
-from workmail_local.console.suggestions import suggest
 from workmail_local.errors import InvalidSettings, UnknownFunction
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mailhooks.suggestions import suggest
 from workmail_local.config.functions import SETTINGS_FILE, find_events, mail_functions
 from workmail_local.console.plain_errors import describe_error
-from workmail_local.console.suggestions import suggest
 from workmail_local.errors import InvalidSample
 
 
