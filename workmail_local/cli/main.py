@@ -103,7 +103,7 @@ def _send(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from workmail_local.cli.serve import serve
+    from workmail_local.cli.serving.serve import serve
 
     return serve(options)
 

@@ -54,6 +54,8 @@ COMMANDS: list[tuple[list[str], tuple[str, ...]]] = [
     (["replay", "good.yaml", "folder", "--csv", "@/table.csv"], tuple(name for name in BAD if name != "folder")),
     (["test-rule", "--from", "a@example.net", "--to", "b@example.com", "--config", "@"], BAD),
     (["availability", "--check", "--config", "@"], BAD),
+    (["examples", "@"], (*FILES, "loop", "good.eml/part", "x" * 300)),
+    (["new", "@"], tuple(name for name in BAD if name != "missing")),
     (["availability", "--ask", "a@example.com", "--config", "@"], BAD),
 ]
 NUMBERS = ["", "0", "-1", "nan", "inf", "-inf", "1e400", "1e-400", "text", "1_0", "0x10", "٣", "9" * 5000, "1,5"]

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from workmail_local.cli.export import print_export
 from workmail_local.cli.main import main
+from workmail_local.cli.serving.export import print_export
 from workmail_local.config.functions import ROOT
 from workmail_local.running_server import RunningServer, find_running, write_running
 

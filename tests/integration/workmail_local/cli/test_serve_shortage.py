@@ -30,7 +30,7 @@ RULE = (
 SERVER = """
     import resource, sys, threading
     from pathlib import Path
-    import workmail_local.__main__, workmail_local.cli.serve
+    import workmail_local.__main__, workmail_local.cli.serving.serve
     from workmail_local.cli.main import main
 
     {prepare}
@@ -172,7 +172,7 @@ def test_on_a_full_disk_accepted_mail_is_delivered_and_other_mail_gets_451(tmp_p
 
 HANG = """
 import workmail_local.storage.sqlite as sqlite
-workmail_local.cli.serve._STOP_LIMIT_S = {limit}
+workmail_local.cli.serving.serve._STOP_LIMIT_S = {limit}
 write = sqlite.Database.write
 def write_or_hang(self, work):
     if Path(sys.argv[1], "hang").exists():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailhooks.contract import ActionType, FlowDirection
-from workmail_local.cli.mail_lines import MailLines
+from workmail_local.cli.serving.mail_lines import MailLines
 from workmail_local.console.style import Style
 from workmail_local.console.text_columns import count_columns
 from workmail_local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State

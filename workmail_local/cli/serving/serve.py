@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
-from workmail_local.cli.export import print_export
-from workmail_local.cli.mail_lines import MailLines
-from workmail_local.cli.screen import Screen
-from workmail_local.cli.serve_banner import banner_lines, container_lines
-from workmail_local.cli.serve_ports import check_folder, check_ports, name_option
+from workmail_local.cli.serving.banner import banner_lines, container_lines
+from workmail_local.cli.serving.export import print_export
+from workmail_local.cli.serving.mail_lines import MailLines
+from workmail_local.cli.serving.ports import check_folder, check_ports, name_option
+from workmail_local.cli.serving.screen import Screen
 from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.configuration import find_file
 from workmail_local.config.functions import SETTINGS_FILE, Settings, merge_variables, read_settings
