@@ -28,7 +28,7 @@ from workmail_local.config.functions import ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "samples").rglob("*.md"))]
 COMMENT = re.compile(r"(?:^|\s)#.*")
 MARKERS = ("", "needs an account", "needs a running server", "needs Docker", "needs the package index", "runs for minutes")
-HERE = ("workmail-hooks", "printf", "cd", ".")
+HERE = ("workmail-hooks", "pytest", "printf", "cd", ".")
 CI = (ROOT / ".ci/run").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
@@ -160,6 +160,7 @@ def run_block(block: Block, folder: Path, programs: Path, environment: Mapping[s
     (wrappers / "workmail-hooks").write_text(f'#!/bin/sh\n[ "$1" = serve ] && {serve}\nexec {command} "$@"\n')
     targets = "".join(f"{name}) exec workmail-hooks {find_recipe(name)};;\n" for name in ("run", "serve", "serve-containers"))
     (wrappers / "make").write_text(f'#!/bin/sh\ncase "$1" in\n{targets}esac\nexit 2\n')
+    (wrappers / "pytest").write_text(f'#!/bin/sh\nexec {programs}/python -m pytest "$@"\n')
     for each in wrappers.iterdir():
         each.chmod(0o755)
     path = os.pathsep.join(map(str, (wrappers, programs, environment["PATH"])))

@@ -11,7 +11,7 @@ from workmail_local import LocalWorkMail
 from workmail_local.config.functions import ROOT
 
 PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
-SENDING, FAILURE, CONFTEST, TEST, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+TEST, FAILURE, SENDING, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 pytest_plugins = ["pytester"]
 
@@ -51,11 +51,10 @@ def test_the_example_of_services_runs(capsys: pytest.CaptureFixture[str]) -> Non
 
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.RunResult:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "layers" / "mailhooks"))))
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "workmail_local.pytest_plugin")
 
 
 def test_the_example_for_pytest_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytester.makeconftest(CONFTEST)
     pytester.makepyfile(TEST)
     (pytester.path / "workmail.toml").write_text(find_configuration().replace("functions/rewrite", str(ROOT / "functions" / "rewrite")))
     run(pytester, monkeypatch).assert_outcomes(passed=1)
@@ -73,7 +72,7 @@ def test_the_faults_of_the_table_can_be_added(call: str) -> None:
 def test_the_fixture_gives_each_test_a_workmail_of_its_own_and_leads_boto3_there(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytester.makeconftest('pytest_plugins = ["workmail_local.pytest_plugin"]\n')
+
     pytester.makepyfile(
         """
         import os
