@@ -1,6 +1,7 @@
 """The part of the original message from which each part of a changed message comes."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -63,22 +64,26 @@ class _EqualContents:
         self._free = free
 
     @cached_property
-    def _by_digest(self) -> dict[bytes, list[Part]]:
+    def _by_digest(self) -> dict[tuple[str, bytes], deque[Part]]:
         """The new parts that have no origin when the first old part is searched."""
-        found: dict[bytes, list[Part]] = {}
+        found: dict[tuple[str, bytes], deque[Part]] = {}
         for part in self._free.values():
             if not part.children:
-                found.setdefault(_digest_content(self._raw_after, part), []).append(part)
+                found.setdefault(_digest_content(self._raw_after, part), deque()).append(part)
         return found
 
-    def find(self, _: str, part: Part) -> Iterable[Part]:
-        return () if part.children else self._by_digest.get(_digest_content(self._raw, part), ())
+    def find(self, _: str, part: Part) -> Iterator[Part]:
+        """Yield the next new part with the content, which is then the old part's."""
+        queue = None if part.children else self._by_digest.get(_digest_content(self._raw, part))
+        if queue:
+            yield queue.popleft()
 
 
-def _digest_content(raw: bytes, part: Part) -> bytes:
+def _digest_content(raw: bytes, part: Part) -> tuple[str, bytes]:
     content = part_content.read_leniently(raw, part)
     # Encoding a text again may change its last line end.
-    return hashlib.sha256(content.replace(b"\r\n", b"\n").rstrip(b"\n") if part.maintype == "text" else content).digest()
+    text = content.replace(b"\r\n", b"\n").rstrip(b"\n") if part.maintype == "text" else content
+    return part.content_type, hashlib.sha256(text).digest()
 
 
 def _moved(offset: int, edits: Sequence[Edit]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from workmail_local.viewer.html.remote_pictures import MAX_PICTURES, RemotePictu
 from workmail_local.viewer.html.sanitizer import sanitize
 
 _MAX_TEXT: Final = 300_000
-_MAX_COMPARED: Final = 50_000
+_MAX_COMPARED: Final = 10_000
 """Characters of a text by which its other version is found."""
 
 _MAX_FIELDS: Final = 200
