@@ -32,7 +32,7 @@ from workmail_local.aws_client import REGION
 from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.configuration import Configuration, load_configuration
 from workmail_local.config.directory import Group, User
-from workmail_local.config.numbers import PORT, SPEED
+from workmail_local.config.numbers import PORT, SPEED, WAIT
 from workmail_local.config.problems import FileProblem, find_policy_problems
 from workmail_local.config.smtp import Tls
 from workmail_local.errors import LocalError, UnknownMessage
@@ -195,6 +195,7 @@ class LocalWorkMail(LocalAws):
             NoEnvelope: neither the header nor the arguments name a sender and a recipient.
             SettleTimeout: the message is not done in time. Its processing continues.
         """
+        WAIT.check("wait_s", wait_s)
         raw = to_octets(message)
         overrides = EnvelopeOverrides(FlowDirection(direction.upper()) if direction else None, mail_from, to)
         envelope = envelope_for(raw, overrides, self.configuration.domains)
@@ -232,6 +233,7 @@ class LocalWorkMail(LocalAws):
             UnknownMessage: no message has this number.
             HookFailed, SettleTimeout: see `send`.
         """
+        WAIT.check("wait_s", wait_s)
         again = self.accept(self.load_submission(number, mail_from=mail_from, to=to))
         return self._wait_for_success(again, wait_s, expect_failure=expect_failure)
 
@@ -289,9 +291,11 @@ class LocalWorkMail(LocalAws):
         """Wait until a message, and every message that it created, is done; return its trace.
 
         Raises:
+            InvalidArgument: the time-out is no number of seconds.
             SettleTimeout: it is not done in time.
             LocalError: the trace is no longer kept, because newer messages have replaced it.
         """
+        WAIT.check("timeout_s", timeout_s)
         self.mail_server.workers.wait_for(number, timeout_s)
         trace = self.history.trace(number)
         if trace is None:
@@ -311,6 +315,7 @@ class LocalWorkMail(LocalAws):
         Raises:
             SettleTimeout: there is none in time.
         """
+        WAIT.check("timeout_s", timeout_s)
         query = SearchQuery.parse(search).narrow(mail_from=mail_from, to=to, subject=subject, since=since)
         arrival, deadline = Arrival(self.history, query), time.monotonic() + timeout_s
         while (found := arrival.check()) is None:
@@ -321,6 +326,7 @@ class LocalWorkMail(LocalAws):
 
     def wait_until_idle(self, timeout_s: float) -> None:
         """Wait until all messages are done. Raises SettleTimeout when they are not done in time."""
+        WAIT.check("timeout_s", timeout_s)
         self.mail_server.workers.wait_until_idle(timeout_s)
 
     def delivered(self, address: str, *destinations: Destination) -> list[Delivered]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workmail_local.cli.main import main
+from workmail_local.cli.main import _COMMANDS, main
 
 POLICY = "version: 1\nrules:\n  - {name: Tag, do: [{tag_subject: '[X]'}]}\n"
 MESSAGE = b"From: nora@example.net\r\nTo: ana@example.com\r\nDate: Mon, 2 Nov 2026 09:00:00 +0000\r\nSubject: Hi\r\n\r\nHello\r\n"
@@ -55,6 +55,7 @@ COMMANDS: list[tuple[list[str], tuple[str, ...]]] = [
     (["test-rule", "--from", "a@example.net", "--to", "b@example.com", "--config", "@"], BAD),
     (["availability", "--check", "--config", "@"], BAD),
     (["examples", "@"], (*FILES, "loop", "good.eml/part", "x" * 300)),
+    (["wait", "--timeout", "1", "--folder", "@"], BAD),
     (["new", "@"], tuple(name for name in BAD if name != "missing")),
     (["availability", "--ask", "a@example.com", "--config", "@"], BAD),
 ]
@@ -82,10 +83,18 @@ VALUES: list[tuple[list[str], list[str]]] = [
     (["test-rule", "--from", "@", "--to", "b@example.com"], ["", "nora", "a b@example.com"]),
     (["test-rule", "--from", "a@example.com", "--to", "@"], ["", "nora"]),
     (["availability", "--config", "@"], ["secret:name", "secret:", "secret:arn:aws:secretsmanager"]),
+    (["wait", "--timeout", "@"], [number for number in NUMBERS if number != "1"]),
+    (["wait", "--since", "@"], [number for number in NUMBERS if number != "0"]),
+    (["wait", "--timeout", "1", "--url", "@"], ["127.0.0.1:8025", "http://", "http://127.0.0.1:1", "http://a b/"]),
+    (["new", "@"], ["", "../hook", "a b", "-hook-", "1hook"]),
     (["connect-availability", "--organization-id", "@", "--domain", "example.com", "--function-arn", "x"], ["", "m-x"]),
     (["doctor", "--organization-id", "@"], ["", "m-x"]),
     (["doctor", "--function", "@"], ["", "name", "arn:aws:lambda"]),
 ]
+
+
+def test_every_command_has_bad_input_here():
+    assert {arguments[0] for arguments, _ in (*COMMANDS, *VALUES)} == set(_COMMANDS)
 
 
 @pytest.fixture(autouse=True)

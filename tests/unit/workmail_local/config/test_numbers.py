@@ -33,6 +33,21 @@ def test_an_invalid_speed_is_an_error_that_names_the_argument(speed: float):
         LocalWorkMail(speed=speed)
 
 
+@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, True, "60", None])
+def test_an_invalid_time_to_wait_is_an_error_before_a_message_is_sent(seconds: float):
+    wm = LocalWorkMail()
+    text = r"(wait|timeout)_s: .* is not a number of seconds from 0 to 31,536,000"
+    for wait in (
+        lambda: wm.send(b"", wait_s=seconds),
+        lambda: wm.send_again(1, wait_s=seconds),
+        lambda: wm.wait_for(1, seconds),
+        lambda: wm.wait(timeout_s=seconds),
+        lambda: wm.wait_until_idle(seconds),
+    ):
+        with pytest.raises(InvalidArgument, match=text):
+            wait()
+
+
 @pytest.mark.parametrize("port", [-1, 65536, 80.0, True, "80", None])
 @pytest.mark.parametrize("name", ["port", "s3_port"])
 def test_an_invalid_port_is_an_error_that_names_the_argument(name: str, port: int):
