@@ -3,7 +3,6 @@
 
 const notifyButton = document.getElementById("notify");
 const notifyKey = "workmail-notify";
-let knownTrouble;
 
 function asksForNotifications() {
   return "Notification" in window && isSecureContext && Notification.permission === "granted" && localStorage.getItem(notifyKey) === "on";
@@ -18,25 +17,22 @@ function notifyUser(text, tag, address) {
   };
 }
 
-// The messages with a problem and the errors in files, by their tags.
-async function findTrouble() {
+// The messages that got a problem since the page was opened, and the errors that the page shows, by their tags.
+function findTrouble() {
   const root = document.body.dataset.root;
-  const [messages, answer] = await Promise.all([loadTroubled(), fetch(`${root}/api/problems`)]);
-  if (!answer.ok) throw new Error(String(answer.status));
-  const files = await answer.json();
   return new Map([
-    ...messages.map((each) => [`message-${each.number}`, [`Problem: ${each.subject || "(no subject)"}`, `${root}/messages/${each.number}`]]),
-    ...files.problems.map((each) => [`file-${each.text}`, [each.text, ""]]),
+    ...[...seenTrouble].map(([number, subject]) => [`message-${number}`, [`Problem: ${subject}`, `${root}/messages/${number}`]]),
+    ...[...document.querySelectorAll("#problems strong")].map((each) => [`file-${each.textContent}`, [each.textContent, ""]]),
   ]);
 }
 
 // Called after each change of the site. Trouble from before the user asked, or from before the page was opened, is no news.
-async function notifyOfTrouble() {
+let knownTrouble = findTrouble();
+function notifyOfTrouble() {
+  const before = knownTrouble;
+  knownTrouble = findTrouble();
   if (!asksForNotifications()) return;
-  const found = await findTrouble();
-  const before = knownTrouble ?? found;
-  knownTrouble = found;
-  for (const [tag, [text, address]] of found) if (!before.has(tag)) notifyUser(text, tag, address);
+  for (const [tag, [text, address]] of knownTrouble) if (!before.has(tag)) notifyUser(text, tag, address);
 }
 
 function showNotifyState() {
@@ -52,8 +48,5 @@ if (notifyButton && "Notification" in window && isSecureContext) {
     if (!on && Notification.permission !== "granted") await Notification.requestPermission();
     if (!on && Notification.permission === "denied") document.getElementById("announce").textContent = "The browser blocks notifications of this page";
     showNotifyState();
-    knownTrouble = undefined;
-    await notifyOfTrouble();
   });
-  notifyOfTrouble().catch(() => {});
 }

@@ -4,15 +4,11 @@
 const troubleBar = document.getElementById("trouble");
 const troubleCount = document.getElementById("troubled");
 const oldTrouble = new Set(troubleCount.dataset.numbers.split(",").filter(Boolean).map(Number));
+// Of all such messages, and of those in the bar.
+const seenTrouble = new Map();
 const newTrouble = new Map();
 const TROUBLE_MARK = "\u25cf ";
 const SHOWN_TROUBLE = 3;
-
-async function loadTroubled() {
-  const answer = await fetch(`${document.body.dataset.root}/api/messages?q=is:problem&limit=100`);
-  if (!answer.ok) throw new Error(String(answer.status));
-  return (await answer.json()).messages;
-}
 
 function showTroubleBar() {
   const numbers = [...newTrouble.keys()];
@@ -39,11 +35,13 @@ function markTitle() {
 
 // Called after each change of the site.
 async function showTrouble() {
-  const messages = await loadTroubled();
+  const answer = await fetch(`${document.body.dataset.root}/api/messages?q=is:problem&limit=100`);
+  if (!answer.ok) throw new Error(String(answer.status));
+  const { messages } = await answer.json();
   const added = messages.filter((each) => !oldTrouble.has(each.number));
   for (const each of added) {
     oldTrouble.add(each.number);
-    newTrouble.set(each.number, each.subject || "(no subject)");
+    for (const trouble of [seenTrouble, newTrouble]) trouble.set(each.number, each.subject || "(no subject)");
   }
   troubleCount.hidden = !messages.length;
   troubleCount.querySelector(".count").textContent = messages.length > 99 ? "99+" : String(messages.length);

@@ -125,7 +125,8 @@ function watch(refresh) {
     busy = true;
     const version = wanted;
     try {
-      await Promise.all([refresh(), refreshProblems(), showTrouble(), notifyOfTrouble()]);
+      await Promise.all([refresh(), refreshProblems(), showTrouble()]);
+      notifyOfTrouble();
       shown = version;
     } catch {
       // The next version or connection refreshes again.

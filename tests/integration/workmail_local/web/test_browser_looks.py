@@ -107,13 +107,14 @@ def test_contrast_is_wcag_aa(visit: Visit, scheme: str) -> None:
         assert visit.open(path).evaluate(CONTRAST) == [], path
 
 
+FIELDS = "input:not([type=hidden]), select, textarea"
+
+
 def test_pages_have_labels_captions_and_landmarks(visit: Visit) -> None:
     visit.history.add(OFFER, OFFER_AFTER)
     for path in ("/", "/messages/1", "/rules", "/availability", "/send", "/addresses"):
         page = visit.open(path)
-        assert (
-            page.evaluate("[...document.querySelectorAll('input, select, textarea')].filter((field) => !field.labels.length).length") == 0
-        )
+        assert page.evaluate(f"[...document.querySelectorAll('{FIELDS}')].filter((field) => !field.labels.length).length") == 0
         assert page.evaluate("[...document.querySelectorAll('table')].filter((table) => !table.caption).length") == 0
         assert page.evaluate("document.querySelectorAll('h1').length") == 1
         expect(page.get_by_role("main")).to_have_count(1)

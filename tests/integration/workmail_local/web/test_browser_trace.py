@@ -156,6 +156,7 @@ def test_a_user_who_asks_is_notified_of_new_trouble_once(browser: Browser, visit
         page.goto(f"{visit.url}/rules")
         button = page.get_by_role("button", name="Notify of problems")
         visit.history.add(PLAIN.replace(b"Hello", b"Before"), problems=("it failed",))
+        expect(page.locator("#trouble")).to_contain_text("Before")
         expect(button).to_have_attribute("aria-pressed", "false")
         button.click()
         expect(button).to_have_attribute("aria-pressed", "true")

@@ -65,7 +65,7 @@ def test_mail_by_smtp_appears_with_its_trace(workmail: LocalWorkMail, page: Page
     row = page.get_by_role("row", name="Offer")
     expect(row).to_contain_text("Inbox", timeout=30_000)
     expect(row).to_contain_text("changed")
-    row.get_by_role("link").click()
+    row.locator(".subject a").click()
     expect(page.get_by_text("Rule Tag")).to_be_visible()
     expect(page.get_by_text("Attempt 1")).to_be_visible()
     page.get_by_role("link", name="Source changes", exact=True).click()
