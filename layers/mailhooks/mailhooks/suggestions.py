@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def suggest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
+def suggest(word: str, known: Iterable[str], *, likeness: float = 0.7) -> str:
     """Return the question for the known word that is most like this one, to be added to an error message; "" when none is like it.
 
     `likeness` is from 0 to 1: the ratio of characters that both words have, as `difflib` computes it.
