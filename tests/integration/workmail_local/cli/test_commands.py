@@ -192,6 +192,17 @@ def test_a_run_fails_when_a_function_raises_and_the_mail_gets_the_fallback_actio
     assert delivered(tmp_path / "mail") == {("ana@example.com", INBOX): [sample.raw]}
 
 
+def test_a_run_shows_the_traceback_of_a_function_and_does_not_retry_one_that_cannot_be_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_function(tmp_path, "LIMIT = int('many')\n", monkeypatch)
+    done = local(capsys, "run", "rewrite-signed", "--mail", tmp_path / "mail")
+    assert done.code == 1
+    assert "the function cannot be loaded: ValueError: invalid literal for int()" in done.out
+    assert f'File "{tmp_path / "app.py"}", line 1, in <module>' in done.out
+    assert "no valid response in 1 attempt: the fallback action applies to all" in done.out
+
+
 def events_with(folder: Path, **changes: Any) -> Path:
     """A folder with the sample rewrite-signed twice; `changes` are those of its events."""
     (folder / "mail").mkdir(parents=True)
