@@ -48,13 +48,15 @@ def banner_lines(
     yield f"  Mail              {display_path(folder)}/mailboxes/<address>/new"
     sample = next((sample for sample in samples if sample.function == "mailflow"), None)
     user = next((user.address for user in configuration.directory.users), f"ana@{configuration.domains[0]}")
+    # The samples of the package are in no folder of the user.
+    file = Path("events", "mail", f"{sample.stem}.eml") if sample else None
+    own = file is not None and file.is_file()
     yield "\nTry:"
-    if sample:
-        file = f"events/mail/{sample.stem}.eml"
-        yield f"  swaks --server {inbound} --from nora@example.net --to {user} --data @{file}"
+    content = f"--data @{file}" if own else "--header 'Subject: Hello'"
+    yield f"  swaks --server {inbound} --from nora@example.net --to {user} {content}"
     yield f"  swaks --server {outbound} --from {user} --to nora@example.net --header 'Subject: Hello'"
-    if policy and sample:
-        yield f"  workmail-hooks try {_quote(policy)} events/mail/{sample.stem}.eml"
+    if policy and own:
+        yield f"  workmail-hooks try {_quote(policy)} {file}"
     elif not policy:
         yield f"  workmail-hooks test-rule --from nora@example.net --to {user}"
     where = f" --folder {_quote(folder)}" if folder != DEFAULT_FOLDER else ""

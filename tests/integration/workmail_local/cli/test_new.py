@@ -55,7 +55,11 @@ def test_serve_in_the_folder_runs_the_hook_and_loads_it_again_when_it_is_saved(
     with subprocess.Popen(command, cwd=folder, env=clean_environment(programs), stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            port = next(int(line.split()[2].rpartition(":")[2]) for line in server.stdout if "submission" in line)
+            screen = "".join(iter(server.stdout.readline, "Mail:\n"))
+            found = re.search(r"submission  127\.0\.0\.1:(\d+)", screen)
+            assert found, screen
+            port = int(found[1])
+            assert "events/" not in screen, "a command names a file that is not in this folder"
             bounces = folder / ".local/workmail/mailboxes" / ANA / "new"
             send(port)
             until(lambda: "with a subject" in "".join(file.read_text() for file in bounces.glob("*")))
