@@ -49,7 +49,7 @@ def make_rich_mail(name: str) -> bytes:
 
 
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
-  .filter((element) => element.getBoundingClientRect().right > innerWidth && !element.closest("pre, iframe"))
+  .filter((element) => element.getBoundingClientRect().right > innerWidth && !element.closest("pre, iframe, thead"))
   .map((element) => element.outerHTML.slice(0, 80))"""
 """The elements that make a page wider than its window."""
 
