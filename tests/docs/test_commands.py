@@ -11,6 +11,8 @@ import os
 import re
 import shlex
 import shutil
+import signal
+import smtplib
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +26,7 @@ from tests.support import serve_once
 from tests.support.installation import build, clean_environment, install_without_packages
 from tools.pages import read_fences
 from workmail_local.config.functions import ROOT
+from workmail_local.running_server import find_running
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "samples").rglob("*.md"))]
 COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -108,11 +111,11 @@ def find_recipe(target: str) -> str:
     return found[1] if found else ""
 
 
-def blocks_to_run(*, in_clone: bool) -> list[Any]:
-    """Return the blocks without a marker whose commands all run here, each text once; for an installation without those for a clone."""
+def blocks_to_run(*, in_clone: bool, marker: str = "") -> list[Any]:
+    """Return the blocks with a marker whose commands all run here, each text once; for an installation without those for a clone."""
     found = {}
     for block in BLOCKS:
-        words = list(block.commands()) if block.language == "sh" and block.marker == "" else []
+        words = list(block.commands()) if block.language == "sh" and block.marker == marker else []
         if words and all(map(runs_here, words)) and (in_clone or not any(each[0] in ("make", ".") for each in words)):
             found.setdefault(block.text, pytest.param(block, id=block.place))
     return list(found.values())
@@ -216,6 +219,26 @@ def test_the_commands_run_in_an_empty_folder_after_an_installation(block: Block,
     subprocess.run([installed / "workmail-hooks", "examples"], cwd=tmp_path, env=clean_environment(), check=True, capture_output=True)
     add_files_of_a_reader(tmp_path)
     run_block(block, tmp_path, installed, clean_environment())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", blocks_to_run(in_clone=False, marker="needs a running server"))
+def test_the_commands_that_need_a_server_run_beside_one(block: Block, checkout: Path) -> None:
+    programs = Path(sys.executable).parent
+    command = [programs / "workmail-hooks", "serve", "--smtp-port", "0", "--submission-port", "0", "--web-port", "0"]
+    with subprocess.Popen(command, cwd=checkout, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert "is up" in server.stdout.readline()
+        running = find_running(checkout / ".local" / "workmail")
+        assert running
+        host, _, port = running.inbound.rpartition(":")
+        with smtplib.SMTP(host, int(port)) as client:
+            client.sendmail(
+                "nora@example.net", ["ana@example.com"], "From: nora@example.net\r\nTo: ana@example.com\r\nSubject: Offer\r\n\r\nHello\r\n"
+            )
+        run_block(block, checkout, programs, os.environ)
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
 
 
 def test_no_page_sets_the_search_path_of_python() -> None:

@@ -10,8 +10,7 @@ def main(command: list[str]) -> int:
     ports = ["--smtp-port", "0", "--submission-port", "0", "--web-port", "0"]
     with subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        # `serve --export` prints the variables of its servers first.
-        up = server.stdout.readline().startswith(("Local WorkMail is up", "export "))
+        up = server.stdout.readline().startswith("Local WorkMail is up")
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=60)
     return server.returncode if up else 1
