@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tools.bench import availability, container, functions, instructions, large, local, memory, policy, profile, tls
+from tools.bench import availability, container, functions, instructions, large, local, memory, policy, profile, search, tls
 from tools.bench.copies import ROOT, Copy, make_copy
 from tools.bench.measure import print_bars
 
@@ -32,6 +32,7 @@ SECTIONS: dict[str, Section] = {
     "policy": lambda _copies, _folder: policy.main(),
     "availability": lambda copies, _folder: availability.main(copies),
     "local": lambda copies, _folder: local.main(copies, int(os.environ.get("MESSAGES") or local.MESSAGES)),
+    "search": lambda _copies, _folder: search.main(),
     "container": container.main,
 }
 ON_REQUEST = frozenset({"container"})  # it builds layers, which needs minutes

@@ -1,12 +1,12 @@
 """Search queries as SQL. A statement consists of fixed text; values from outside are its parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from workmail_local.mail.search_query import ATTACHMENT, Condition, Kind, SearchQuery
 
 _SHORTEST: Final = 3
-"""Characters that the index finds, because its tokens are trigrams. Shorter texts are searched in every message."""
+"""Characters that the index finds, because its tokens are trigrams. For a shorter text, the trigrams that begin with it are searched."""
 
 _COLUMNS: Final = {
     Kind.TEXT: ("search_from", "search_to", "search_subject"),
@@ -36,17 +36,21 @@ _FLAGS: Final = {
 _COMPARISONS: Final = {Kind.BEFORE: "received < ?", Kind.AFTER: "received >= ?", Kind.LARGER: "size > ?"}
 
 
-def write_where(query: SearchQuery) -> tuple[str, list[Any]]:
-    """Return the condition of a SELECT on `messages`, and its parameters."""
+def write_where(query: SearchQuery, find_trigrams: Callable[[str], Sequence[str] | None]) -> tuple[str, list[Any]]:
+    """Return the condition of a SELECT on `messages`, and its parameters.
+
+    Args:
+        find_trigrams: returns the trigrams in the index that begin with a text; None if there are many.
+    """
     terms, values = ["number > ?"], [query.since]
     for condition in query.conditions:
-        pieces = list(_write_alternatives(condition))
+        pieces = list(_write_alternatives(condition, find_trigrams))
         terms.append(f"{'NOT ' if condition.negated else ''}({' OR '.join(text for text, _ in pieces)})")
         values += [value for _, more in pieces for value in more]
     return " AND ".join(terms), values
 
 
-def _write_alternatives(condition: Condition) -> Iterator[tuple[str, list[Any]]]:
+def _write_alternatives(condition: Condition, find_trigrams: Callable[[str], Sequence[str] | None]) -> Iterator[tuple[str, list[Any]]]:
     kind, value = condition.kind, condition.value
     if kind is Kind.IS:
         yield _FLAGS[str(value)], []
@@ -55,12 +59,17 @@ def _write_alternatives(condition: Condition) -> Iterator[tuple[str, list[Any]]]
     else:
         yield from ((f"instr({column}, ?)", [value]) for column in _COLUMNS[kind])
         if columns := _INDEXED.get(kind):
-            yield _write_indexed(columns, str(value))
+            text = str(value)
+            phrases = find_trigrams(text) if len(text) < _SHORTEST else (text,)
+            yield _write_indexed(columns, text, phrases)
 
 
-def _write_indexed(columns: tuple[str, ...], text: str) -> tuple[str, list[Any]]:
-    if len(text) < _SHORTEST:
+def _write_indexed(columns: tuple[str, ...], text: str, phrases: Sequence[str] | None) -> tuple[str, list[Any]]:
+    if phrases is None:
+        # Such a text is in so many messages that a page of them is found soon.
         found = " OR ".join(f"instr({column}, ?)" for column in columns)
         return f"EXISTS (SELECT 1 FROM texts WHERE rowid = number AND ({found}))", [text] * len(columns)  # noqa: S608 - fixed text
-    phrase = text.replace('"', '""')
-    return "number IN (SELECT rowid FROM texts WHERE texts MATCH ?)", [f'{{{" ".join(columns)}}} : "{phrase}"']
+    if not phrases:
+        return "0", []
+    quoted = " OR ".join('"{}"'.format(phrase.replace('"', '""')) for phrase in phrases)
+    return "number IN (SELECT rowid FROM texts WHERE texts MATCH ?)", [f"{{{' '.join(columns)}}} : ({quoted})"]

@@ -26,6 +26,7 @@ from workmail_local.storage.tables import (
     SPOOL,
     SUMMARY,
     TEXTS,
+    TRIGRAMS,
     VERSION,
     dump,
     load_all,
@@ -67,7 +68,7 @@ class Spool:
 
     def __init__(self, folder: Path, *, keep: int = 20_000, clock: Callable[[], float] = time.time) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._database = Database(folder / SPOOL, f"{SCHEMA}; {TEXTS}", VERSION)
+        self._database = Database(folder / SPOOL, f"{SCHEMA}; {TEXTS}; {TRIGRAMS}", VERSION)
         self._keep = keep
         self._clock = clock
         self._index = TextIndex(self._database)
@@ -190,7 +191,7 @@ class Spool:
     def find_done(self, query: SearchQuery) -> list[int]:
         """Return the numbers of the finished messages that match. All texts are searched, also those of messages that have just arrived."""
         self._index.catch_up(math.inf if query.reads_texts else 0.0)
-        where, values = write_where(query.narrow_to_done())
+        where, values = write_where(query.narrow_to_done(), self._index.find_trigrams)
         return [number for (number,) in self._database.read(f"SELECT number FROM messages WHERE {where}", values)]  # noqa: S608 - fixed text
 
     def list_runs(self, numbers: Sequence[int]) -> list[StoredRun]:
@@ -206,7 +207,7 @@ class Spool:
     # The methods of `History`.
 
     def count(self, query: SearchQuery = ALL) -> int:
-        where, values = write_where(query)
+        where, values = write_where(query, self._index.find_trigrams)
         return int(self._database.value(f"SELECT count(*) FROM messages WHERE {where}", values))  # noqa: S608 - fixed text
 
     def count_unindexed(self) -> int:
@@ -215,7 +216,7 @@ class Spool:
     def summaries(self, *, before: int | None = None, limit: int = 50, query: SearchQuery = ALL) -> Sequence[MessageSummary]:
         if query.reads_texts:
             self._index.catch_up(_CATCH_UP_S)
-        where, values = write_where(query)
+        where, values = write_where(query, self._index.find_trigrams)
         statement = f"SELECT {SUMMARY} FROM messages WHERE number < ? AND {where} ORDER BY number DESC LIMIT ?"  # noqa: S608 - fixed text
         found = self._database.read(statement, [_MAX_NUMBER if before is None else before, *values, limit])
         return [load_summary(row) for row in found]

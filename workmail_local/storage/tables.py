@@ -24,6 +24,9 @@ CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(recipients, attachments, bod
 """
 """The texts that can be searched, folded (`fold_text`). Trigrams find a text within a word, in scripts without spaces too."""
 
+TRIGRAMS: Final = "CREATE VIRTUAL TABLE IF NOT EXISTS trigrams USING fts5vocab(texts, row)"
+"""The trigrams in `TEXTS`."""
+
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS messages (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,7 +78,7 @@ CREATE TABLE IF NOT EXISTS obsolete_texts (
 CREATE TRIGGER IF NOT EXISTS text_is_obsolete AFTER DELETE ON messages
   BEGIN INSERT INTO obsolete_texts VALUES (old.number); END;
 """
-"""The tables other than `TEXTS`."""
+"""The tables other than `TEXTS` and `TRIGRAMS`."""
 
 SUMMARY: Final = (
     "number, received, direction, mail_from, recipients, from_text, subject, size, state, rules, destinations, changed, has_problems, "

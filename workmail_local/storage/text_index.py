@@ -21,6 +21,12 @@ _POLL_S: Final = 0.3
 _BUSY: Final = 30
 """Other writes between two looks from which on the index waits: messages arrive and are processed."""
 
+_MOST_TRIGRAMS: Final = 300
+"""Trigrams that one search looks up."""
+
+_END: Final = "  "
+"""Follows each text, so that its last characters begin a trigram too."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +60,12 @@ class TextIndex:
         with suppress(SpoolError):
             while time.monotonic() < deadline and self._index_some():
                 pass
+
+    def find_trigrams(self, beginning: str) -> list[str] | None:
+        """Return the trigrams in the index that begin with one or two characters; None if there are more than `_MOST_TRIGRAMS`."""
+        statement = "SELECT term FROM trigrams WHERE term >= ? AND term < ? LIMIT ?"
+        found = self._database.read(statement, [beginning, f"{beginning}\U0010ffff", _MOST_TRIGRAMS + 1])
+        return [term for (term,) in found] if len(found) <= _MOST_TRIGRAMS else None
 
     def _run(self) -> None:
         seen, is_waiting = self._database.writes, True
@@ -99,6 +111,9 @@ def _write(database: Connection, found: list[tuple[int, int, SearchText]], obsol
         statement = "UPDATE messages SET to_index = 0, has_attachments = ? WHERE number = ? AND to_index = ?"
         if database.execute(statement, (texts.has_attachments, number, count)).rowcount:
             database.execute("DELETE FROM texts WHERE rowid = ?", [number])
-            database.execute("INSERT INTO texts (rowid, recipients, attachments, body) VALUES (?, ?, ?, ?)", (number, *texts[:3]))
+            database.execute(
+                "INSERT INTO texts (rowid, recipients, attachments, body) VALUES (?, ?, ?, ?)",
+                (number, *(f"{text}{_END}" for text in texts[:3])),
+            )
     database.executemany("DELETE FROM texts WHERE rowid = ?", obsolete)
     database.executemany("DELETE FROM obsolete_texts WHERE number = ?", obsolete)

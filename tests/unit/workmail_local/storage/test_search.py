@@ -65,6 +65,9 @@ def test_words_are_found_in_header_text_and_attachments(spool: Spool) -> None:
         "nora -quick": [2],
         "-nora": [],
         "fo": [1],
+        "ox": [1],
+        "er": [2],
+        "q": [1],
         "x": [1, 2],
         "zq": [],
         '"nora@example.net ana"': [],
@@ -144,6 +147,14 @@ def test_the_changed_text_is_found_too(spool: Spool) -> None:
     spool.save(job._replace(content=b"Subject: x\r\n\r\nHello\r\nDisclaimer\r\n").with_run(state=State.DONE, changed=True))
     assert find(spool, "disclaimer") == [number]
     assert find(spool, "hello") == [number]
+
+
+def test_short_texts_are_found_also_where_many_trigrams_begin_with_them(spool: Spool) -> None:
+    add(spool, " ".join(f"zz{chr(0x4E00 + number)}" for number in range(400)))
+    add(spool, "the end zz", "Content-Type: text/plain; charset=utf-8\r\n")
+    add(spool, "z\u4e00", "Content-Type: text/plain; charset=utf-8\r\n")
+    for text, numbers in {"zz": [1, 2], "z": [1, 2, 3], "z\u4e00": [1, 3], "-zz": [3], "\u4e01": [1], "\u4fff": []}.items():
+        assert find(spool, text) == numbers, text
 
 
 def test_deleted_and_pruned_messages_are_not_found(tmp_path: Path) -> None:
