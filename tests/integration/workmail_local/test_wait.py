@@ -131,10 +131,24 @@ def test_the_command_prints_the_message_and_exits_with_0(
 
 
 def test_the_command_can_wait_for_a_new_message(wm: LocalWorkMail, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    accept(wm, "Old")
-    run_later(lambda: accept(wm, "New"))
-    assert main(["wait", "--folder", str(folder), "--new", "--timeout", "60"]) == 0
-    assert '"New"' in capsys.readouterr().out
+    number = accept(wm, "Old")
+    ended = threading.Event()
+
+    def send_until_it_ends() -> None:
+        # One message is not enough: the command may start after it.
+        while not ended.wait(0.3):
+            accept(wm, "New")
+
+    sender = threading.Thread(target=send_until_it_ends)
+    sender.start()
+    try:
+        assert main(["wait", "--folder", str(folder), "--new", "--timeout", "60"]) == 0
+    finally:
+        ended.set()
+        sender.join()
+    out = capsys.readouterr().out
+    assert int(out.partition(" ")[0]) > number
+    assert '"New"' in out
 
 
 def test_the_command_exits_with_1_when_the_time_is_over(wm: LocalWorkMail, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
