@@ -10,16 +10,15 @@ with LocalWorkMail(Path("workmail.toml")) as wm:
     [copy] = wm.delivered("ana@example.com")
 """
 
-import json
 import re
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from email.message import Message
+from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 from types import MappingProxyType
@@ -27,11 +26,13 @@ from typing import Any, Final
 
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import BUCKET_PATTERN
+from workmail_local.aws.dead_letters import send_dead_letter
+from workmail_local.aws.directory import fill_organization
+from workmail_local.aws.rewritten_objects import RewrittenObjects
 from workmail_local.aws.services import LocalAws
 from workmail_local.aws_client import REGION
 from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.configuration import Configuration, load_configuration
-from workmail_local.config.directory import Group, User
 from workmail_local.config.numbers import PORT, SPEED, WAIT
 from workmail_local.config.problems import FileProblem, find_policy_problems
 from workmail_local.config.smtp import Tls
@@ -58,17 +59,8 @@ __all__ = ["REGION", "LocalWorkMail"]
 
 _DEFAULT_CONFIGURATION: Final = 'organization = { domains = ["example.com"] }'
 
-_KEPT_OBJECTS: Final = 500
-"""Objects that stay in the rewrite buckets; DeleteObjects accepts 1,000 at once."""
-
-_KEPT_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of the objects that stay: moto keeps them in memory, and from 5 MB in a file with a descriptor each."""
-
 _TABLE: Final = re.compile(r"[\w.-]{3,255}", re.ASCII)
 """DynamoDB's own rule for names."""
-
-_PAGE: Final = 100
-"""Entries of a page of the directory (guide, API reference: MaxResults)."""
 
 
 class LocalWorkMail(LocalAws):
@@ -122,10 +114,9 @@ class LocalWorkMail(LocalAws):
         self._applied: Configuration | None = None
         self._merged: tuple[Configuration, Configuration] | None = None
         self._lock = threading.Lock()
-        self._rewritten: deque[S3Reference] = deque()
-        self._rewritten_bytes = 0
+        self._rewritten = RewrittenObjects()
         self._own_buckets: frozenset[str] = frozenset()
-        self.store.release = self._release
+        self.store.release = self._remove_old_objects
 
     def _start(self) -> None:
         super()._start()
@@ -157,8 +148,7 @@ class LocalWorkMail(LocalAws):
         self._tls = None
         self._applied = None
         self._own_buckets = frozenset()
-        self._rewritten.clear()
-        self._rewritten_bytes = 0
+        self._rewritten = RewrittenObjects()
         self._configuration = configuration
         self._speed = self._first_speed if speed is None else speed
         self._function_environment = dict(function_environment or {})
@@ -451,7 +441,7 @@ class LocalWorkMail(LocalAws):
                     self._apply_configuration,
                     lambda: self.environment,
                     self.store,
-                    dead_letter=self._store_dead_letter,
+                    dead_letter=partial(send_dead_letter, self.client),
                     lambda_endpoint=self._lambda_endpoint,
                     speed=self._speed,
                     report=self._report or self._listener or (lambda _: None),
@@ -466,7 +456,9 @@ class LocalWorkMail(LocalAws):
         configuration = self.configuration
         with self._lock:
             if configuration is not self._applied:
-                self._fill_directory(configuration)
+                if self._applied is not None:
+                    self.organization.clear()
+                fill_organization(self.organization, configuration)
                 known = {self.bucket, *self._own_buckets, *(self._applied.buckets if self._applied else ())}
                 self._own_buckets = _find_own(configuration, "REWRITE_BUCKET", BUCKET_PATTERN) - {self.bucket}
                 for bucket in sorted({*configuration.buckets, *self._own_buckets} - known):
@@ -476,67 +468,11 @@ class LocalWorkMail(LocalAws):
                 self._applied = configuration
         return configuration
 
-    def _fill_directory(self, configuration: Configuration) -> None:
-        if self._applied is not None:
-            self.organization.clear()
-        self.organization.id = configuration.organization_id
-        self.organization.domains = list(configuration.domains)
-        # The functions in AWS's own examples read one page only.
-        self.organization.page_size = _PAGE
-        users, groups = configuration.directory.users, configuration.directory.groups
-        for user in users:
-            self.organization.add_user(user.address, name=user.name, aliases=user.aliases)
-        for group in groups:
-            self.organization.add_group(group.address, aliases=group.aliases)
-        entities: list[User | Group] = [*users, *groups]
-        primary = {alias: each.address for each in entities for alias in each.aliases}
-        for group in groups:
-            self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
-
-    def _release(self, references: Sequence[S3Reference]) -> None:
-        """Remove old objects from the rewrite buckets, as the stack's lifecycle rule does: moto keeps them as long as the process runs.
-
-        The newest objects stay so that developers can look at them; objects in other buckets stay too.
-        """
+    def _remove_old_objects(self, references: Sequence[S3Reference]) -> None:
+        """Remove old objects from the rewrite buckets; objects in other buckets stay."""
         with self._lock:
-            own = [each for each in references if each.bucket in {self.bucket, *self._own_buckets}]
-            self._rewritten += own
-            self._rewritten_bytes += sum(each.size for each in own)
-            old = self._remove_old()
-        for bucket in {each.bucket for each in old}:
-            objects = [{"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in old if each.bucket == bucket]
-            for start in range(0, len(objects), _KEPT_OBJECTS):
-                batch = objects[start : start + _KEPT_OBJECTS]
-                self._s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
-        if old:
-            # Imported late, as in `LocalAws`.
-            from workmail_local.aws.moto_server import forget_removed_objects
-
-            forget_removed_objects()
-
-    def _remove_old(self) -> list[S3Reference]:
-        """Remove the oldest references, when there are too many objects or bytes, and return them."""
-        if len(self._rewritten) < 2 * _KEPT_OBJECTS and self._rewritten_bytes <= 2 * _KEPT_BYTES:
-            return []
-        old = []
-        while len(self._rewritten) > _KEPT_OBJECTS or self._rewritten_bytes > _KEPT_BYTES:
-            old.append(self._rewritten.popleft())
-            self._rewritten_bytes -= old[-1].size
-        return old
-
-    def _store_dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:
-        """Send the event to the queue `FUNCTION-dead-letters` (AWS Lambda Developer Guide, "Dead-letter queues")."""
-        sqs = self.client("sqs")
-        try:
-            queue = sqs.create_queue(QueueName=f"{function}-dead-letters")["QueueUrl"]
-            attributes = {"ErrorCode": "200", "ErrorMessage": error[:1000] or "unknown"}
-            sqs.send_message(
-                QueueUrl=queue,
-                MessageBody=json.dumps(event),
-                MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
-            )
-        finally:
-            sqs.close()
+            own = {self.bucket, *self._own_buckets}
+        self._rewritten.add((each for each in references if each.bucket in own), self._s3)
 
 
 def _find_own(configuration: Configuration, variable: str, valid: re.Pattern[str]) -> frozenset[str]:

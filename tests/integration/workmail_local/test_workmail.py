@@ -55,7 +55,7 @@ def test_a_folder_of_the_callers_is_not_reset(tmp_path: Path) -> None:
 
 
 def test_old_objects_leave_the_rewrite_bucket_so_that_memory_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workmail_local.workmail._KEPT_OBJECTS", 2)
+    monkeypatch.setattr("workmail_local.aws.rewritten_objects._KEPT_OBJECTS", 2)
     with LocalWorkMail() as wm:
         s3 = wm.client("s3")
         for number in range(5):
@@ -69,7 +69,7 @@ def test_old_objects_leave_the_rewrite_bucket_so_that_memory_stays_flat(monkeypa
 
 
 def test_the_objects_that_stay_are_bounded_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workmail_local.workmail._KEPT_BYTES", 2500)
+    monkeypatch.setattr("workmail_local.aws.rewritten_objects._KEPT_BYTES", 2500)
     with LocalWorkMail() as wm, closing(wm.client("s3")) as s3:
         for number in range(12):
             s3.put_object(Bucket=wm.bucket, Key=f"rewritten/{number:02}", Body=b"x" * 1000)

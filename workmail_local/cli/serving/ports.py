@@ -10,11 +10,14 @@ from typing import Final
 from workmail_local.console.style import display_path
 from workmail_local.errors import InvalidArgument, PortError, ServerError
 from workmail_local.running_server import find_running
-from workmail_local.servers import HOST
+from workmail_local.servers import HOST, listen
 from workmail_local.smtp.server import IDENTITY
 
 _GREETING_S: Final = 0.5
-_OPTIONS: Final = ("--smtp-port", "--submission-port", "--web-port", "--port", "--s3-port")
+_FOR_OTHERS: Final = ("--smtp-port", "--submission-port", "--web-port")
+"""The options of the servers that listen at `--host`."""
+
+_OPTIONS: Final = (*_FOR_OTHERS, "--port", "--s3-port")
 
 
 def check_folder(folder: Path) -> None:
@@ -26,12 +29,21 @@ def check_folder(folder: Path) -> None:
 
 
 def check_ports(options: argparse.Namespace) -> None:
-    """Raise InvalidArgument if two options have the same port."""
+    """Check the ports before anything starts or is deleted.
+
+    Raises:
+        InvalidArgument: two options have the same port.
+        ServerError: a port is in use.
+    """
     seen: dict[int, str] = {}
     for option in (*_OPTIONS, *(["--containers-port"] if options.containers else [])):
         port = getattr(options, option[2:].replace("-", "_"))
         if port and seen.setdefault(port, option) != option:
             raise InvalidArgument(f"{seen[port]} and {option} are both {port}: give two ports")
+    for port, option in seen.items():
+        if option != "--containers-port":  # it listens on the address of Docker's bridge
+            with name_option(option):
+                listen(port, options.host if option in _FOR_OTHERS else HOST).close()
 
 
 @contextmanager

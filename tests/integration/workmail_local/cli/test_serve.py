@@ -281,5 +281,6 @@ def test_the_configuration_is_loaded_again_when_it_is_saved_without_an_error(tmp
 def test_a_second_server_in_the_same_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LocalWorkMail(NO_RULES, folder=tmp_path) as wm:
         wm.send(message("one"), to=[ANA])
-        assert main(["serve", "--folder", str(tmp_path), "--web-port", "0"]) == 2
+        ports = [f"--{name}-port=0" for name in ("smtp", "submission", "web")]
+        assert main(["serve", "--folder", str(tmp_path), *ports]) == 2
     assert "Is another local WorkMail running in this folder?" in capsys.readouterr().err

@@ -116,6 +116,16 @@ def test_a_port_in_use_is_an_error_that_names_the_option(option: str, command: l
     assert shown.out == ""
 
 
+def test_a_port_in_use_deletes_no_mail(command: list[str], capsys: pytest.CaptureFixture[str]):
+    kept = Path(command[command.index("--folder") + 1]) / "mailboxes" / ANA / "new" / "1"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        assert main([*command[3:], "--fresh", "--web-port", str(other.getsockname()[1])]) == 2
+    assert "--web-port" in capsys.readouterr().err
+    assert kept.exists()
+
+
 def test_one_port_for_two_servers_is_an_error(command: list[str], capsys: pytest.CaptureFixture[str]):
     assert main([*command[3:], "--web-port", "8025", "--port", "8025"]) == 2
     assert "--web-port and --port are both 8025" in capsys.readouterr().err

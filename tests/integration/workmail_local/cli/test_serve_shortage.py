@@ -146,7 +146,7 @@ def test_at_160_descriptors_large_mail_is_changed_to_the_end(tmp_path: Path) -> 
     """Each object counts as large, so that moto keeps it in a file; the kept objects are bounded by their bytes."""
     prepare = (
         "resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160)); import os; os.environ['MOTO_S3_DEFAULT_KEY_BUFFER_SIZE'] = '1000'; "
-        "import workmail_local.workmail; workmail_local.workmail._KEPT_BYTES = 200_000"
+        "import workmail_local.aws.rewritten_objects; workmail_local.aws.rewritten_objects._KEPT_BYTES = 200_000"
     )
     names = {str(number) for number in range(250)}
     with Server(tmp_path, prepare, tag=True) as server:

@@ -116,7 +116,7 @@ def test_a_put_for_a_delivered_message_changes_only_what_the_api_returns(wm: Loc
 
 
 def test_a_functions_own_bucket_is_used_and_emptied(wm: LocalWorkMail, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workmail_local.workmail._KEPT_OBJECTS", 1)
+    monkeypatch.setattr("workmail_local.aws.rewritten_objects._KEPT_OBJECTS", 1)
     hook.write(CHANGE + DEFAULT)
     wm.reset(
         hook.configuration(function='environment = { REWRITE_BUCKET = "my-own-bucket", RATES_TABLE = "own", AWS_REGION = "eu-west-1" }')
