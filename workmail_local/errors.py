@@ -29,7 +29,7 @@ class NoEnvelope(LocalError):
 
 
 class ForeignFolder(LocalError):
-    """A folder contains other files than delivered mail, so it is not emptied."""
+    """A folder contains other files, so it stays as it is."""
 
 
 class ServerError(LocalError):

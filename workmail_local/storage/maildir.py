@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
+from workmail_local.errors import ForeignFolder
 from workmail_local.mail.history import Destination
 
 _FOLDERS: Final = {
@@ -35,7 +36,7 @@ _MAX_NAME: Final = 100
 _DELIVERY: Final = re.compile(r"[0-9]+\.M[0-9]+P[0-9a-f]{16}(?=\.)")
 """The beginning of the names of all files of a rule run; see `name_delivery`."""
 
-FOLDERS: Final = ("mailboxes", "outgoing", "gateway", "dropped")
+_MAIL: Final = ("mailboxes", "outgoing", "gateway", "dropped")
 """The folders of a store."""
 
 
@@ -99,12 +100,29 @@ class MaildirStore:
 
     def remove(self, deliveries: Collection[str]) -> None:
         """Remove the files of these deliveries (`name_delivery`), also those that a mail program has moved to another folder."""
-        for folder in FOLDERS:
+        for folder in _MAIL:
             for path, _, names in os.walk(self._root / folder):
                 for name in names:
                     found = _DELIVERY.match(name)
                     if found and found[0] in deliveries:
                         Path(path, name).unlink(missing_ok=True)
+
+    def remove_all(self) -> None:
+        """Remove all deliveries and their folders.
+
+        Raises:
+            ForeignFolder: a folder contains other files. Nothing is removed then.
+        """
+        found = [(Path(path), folders, names) for each in _MAIL for path, folders, names in os.walk(self._root / each, topdown=False)]
+        for path, folders, names in found:
+            # A dropped message has a point before its name until it is complete.
+            if any(not _DELIVERY.match(name.removeprefix(".")) for name in names) or any((path / each).is_symlink() for each in folders):
+                box = self._root / path.relative_to(self._root).parts[0]
+                raise ForeignFolder(f"{box} contains other files than delivered mail, so nothing is deleted: give another folder")
+        for path, _, names in found:
+            for name in names:
+                (path / name).unlink(missing_ok=True)
+            path.rmdir()
 
     def _folder(self, destination: Destination, address: str) -> Path:
         box, junk = _FOLDERS[destination]

@@ -1,7 +1,6 @@
 """The removal of messages from the spool."""
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -10,7 +9,7 @@ from sqlite3 import Connection
 from typing import Final, NamedTuple
 
 from workmail_local.errors import SpoolError
-from workmail_local.storage.maildir import FOLDERS
+from workmail_local.storage.maildir import MaildirStore
 from workmail_local.storage.tables import SPOOL, TEXTS
 
 _DONE: Final = "state = 'done' AND number IN (SELECT value FROM json_each(?))"
@@ -45,6 +44,7 @@ def remove_all(folder: Path) -> None:
 
     Raises:
         SpoolError: a server uses the spool, or the file is none.
+        ForeignFolder: a folder of mail contains other files. Nothing is removed then.
     """
     file = folder / SPOOL
     if not file.exists():
@@ -55,7 +55,6 @@ def remove_all(folder: Path) -> None:
             database.executescript("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; ROLLBACK;")
     except sqlite3.Error as error:
         raise SpoolError(f"{file.name} cannot be removed: {error}. Is another local WorkMail running in this folder?") from error
-    for name in FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
+    MaildirStore(folder).remove_all()
     for ending in ("-wal", "-shm", ""):
         (folder / f"{SPOOL}{ending}").unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import requests
 
 from mailhooks.contract import FlowDirection
 from tests.support.queue import ANA, NORA, RAW
-from workmail_local.errors import NotNow, SpoolError, UnknownMessage
+from workmail_local.errors import ForeignFolder, NotNow, SpoolError, UnknownMessage
 from workmail_local.mail.history import Destination
 from workmail_local.mail.search_query import SearchQuery
 from workmail_local.mail.submission import Submission
@@ -198,6 +198,27 @@ def test_fresh_removes_nothing_from_a_folder_without_a_spool(tmp_path: Path) -> 
     with pytest.raises(SpoolError, match="cannot be removed"):
         remove_all(tmp_path)
     assert (tmp_path / "mailboxes/own").exists()
+
+
+@pytest.mark.parametrize("name", ["gateway/app.py", "mailboxes/ana@example.com/new/notes.txt", "dropped/1.eml", "outgoing/link"])
+def test_fresh_removes_nothing_when_a_folder_has_other_files(rules: str, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "mail"
+    with LocalWorkMail(rules, folder=folder) as wm:
+        send(wm)
+        send(wm, "eve@spam.example")
+    other = folder / name
+    other.parent.mkdir(parents=True, exist_ok=True)
+    if other.name == "link":
+        other.symlink_to(tmp_path)
+    else:
+        other.write_text("mine")
+    before = list_files(folder)
+    with pytest.raises(ForeignFolder, match="contains other files than delivered mail, so nothing is deleted"):
+        remove_all(folder)
+    assert list_files(folder) == before
+    other.unlink()
+    remove_all(folder)
+    assert list_files(folder) == []
 
 
 def test_the_history_is_kept_as_before_after_a_deletion(rules: str, tmp_path: Path) -> None:
