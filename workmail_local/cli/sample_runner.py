@@ -1,6 +1,5 @@
 """Sends sample messages through the local WorkMail, each with one flow rule that runs the sample's function."""
 
-import shutil
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from workmail_local.mail.addresses import domain_of
 from workmail_local.mail.history import RuleRun
 from workmail_local.mail.submission import Submission
 from workmail_local.rules.rule import Rule, RuleAction
+from workmail_local.storage.removal import remove_all
 from workmail_local.workmail import LocalWorkMail
 
 TIMEOUT_MINUTES: Final = 1
@@ -30,7 +30,7 @@ SPEED: Final = 600.0
 
 _WAIT_S: Final = 600.0
 _MARK: Final = ".local-workmail"
-_MARK_TEXT: Final = "Mail delivered by the local WorkMail. This folder is emptied at each run.\n"
+_MARK_TEXT: Final = "Mail delivered by the local WorkMail. It is removed at each run.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +135,15 @@ class SampleRunner(Lifecycle):
 
 
 def empty_mail_folder(folder: Path) -> None:
-    """Create a folder for delivered mail, or remove the mail of an earlier run from it.
+    """Create a folder for delivered mail, or remove the mail of an earlier run from it. Files of other programs stay.
 
     Raises:
-        ForeignFolder: the folder contains other files, or is a link.
+        ForeignFolder: the folder was not made by this function, is a link, or has other files between the mail.
+        SpoolError: a server runs in the folder.
     """
     is_ours = folder.is_dir() and ((folder / _MARK).is_file() or not any(folder.iterdir()))
     if folder.is_symlink() or (folder.exists() and not is_ours):
         raise ForeignFolder(f"{folder} contains other files than delivered mail; it is left as it is: give another folder with --mail")
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_all(folder)
     (folder / _MARK).write_text(_MARK_TEXT)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 from types import MappingProxyType
 from typing import Final
 
@@ -40,7 +41,7 @@ class PolicyReload(ConfigReload):
     Args:
         path: the configuration.
         policy: the policy.
-        copies: the folder of the copies, which this class empties.
+        copies: an existing folder for the copies, which the caller removes at the end.
         report: is called with a sentence about each change.
 
     Raises:
@@ -52,7 +53,7 @@ class PolicyReload(ConfigReload):
         super().__init__(path, report)
         self._file = policy
         self._copies = copies.absolute()
-        shutil.rmtree(self._copies, ignore_errors=True)
+        self._folders: list[Path] = []
         self._policy_problems: list[FileProblem] = []
         self._next_load = 0.0
         self._saved: dict[str, _Mark] = {}
@@ -99,14 +100,15 @@ class PolicyReload(ConfigReload):
         files = load(self._file).files
         # Before the copy: a file that is saved later has changed.
         saved = self._read_marks(files)
-        folder = self._copies / str(time.time_ns())
+        folder = Path(mkdtemp(prefix="policy-", dir=self._copies))
+        self._folders.append(folder)
         for name in (self._file.name, *files):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._file.parent / name, folder / name)
         self._policy = load(folder / self._file.name)
         self._copy, self._saved = folder / self._file.name, saved
-        for old in sorted(self._copies.iterdir())[:-_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
+        while len(self._folders) > _KEPT:
+            shutil.rmtree(self._folders.pop(0), ignore_errors=True)
 
     def _describe(self, error: PolicyError | OSError) -> Iterator[FileProblem]:
         name = self._file.name

@@ -1,5 +1,6 @@
 """The certificate of the SMTP servers."""
 
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -8,6 +9,7 @@ from workmail_local.config.smtp import Smtp
 from workmail_local.errors import ServerError
 from workmail_local.servers import HOST, find_own_addresses
 
+_CERTIFICATE = re.compile(rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----.*?-----END \1-----", re.DOTALL)
 _NAMES = ("localhost", HOST, "::1")
 
 
@@ -20,16 +22,21 @@ def create_context(settings: Smtp, host: str, file: Path) -> ssl.SSLContext:
         file: gets the certificate that clients have to trust. A new key is stored nowhere.
 
     Raises:
-        ServerError: the configured files have no certificate and its key, or `file` cannot be written.
+        ServerError: the configured files have no certificate and its key, or the key has a passphrase; `file` cannot be written, or
+            contains something else.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         if settings.certificate and settings.key:
-            context.load_cert_chain(settings.certificate, settings.key)
-            trusted = settings.certificate.read_bytes()
+            # Without a password, OpenSSL asks on the terminal.
+            context.load_cert_chain(settings.certificate, settings.key, password="")
+            # The file may contain the key, too, and clients get the other one.
+            trusted = b"".join(found[0] + b"\n" for found in _CERTIFICATE.finditer(settings.certificate.read_bytes()))
         else:
             trusted = _add_new_certificate(context, host)
         file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists() and _CERTIFICATE.sub(b"", file.read_bytes()).strip():
+            raise ServerError(f"{file.name} contains more than certificates, so it is left as it is: give it another name")
         file.write_bytes(trusted)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise ServerError(f"the certificate of the SMTP servers cannot be used: {error}") from error

@@ -1,7 +1,9 @@
 """Deleting messages: by `LocalWorkMail`, by the page, by the API, and all of them by `serve --fresh`."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -219,6 +221,15 @@ def test_fresh_removes_nothing_when_a_folder_has_other_files(rules: str, tmp_pat
     other.unlink()
     remove_all(folder)
     assert list_files(folder) == []
+
+
+def test_fresh_does_not_remove_a_database_of_another_program(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "spool.db")) as database:
+        database.executescript("CREATE TABLE messages (text); INSERT INTO messages VALUES ('mine');")
+    with pytest.raises(SpoolError, match="of another program"):
+        remove_all(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "spool.db")) as database:
+        assert database.execute("SELECT text FROM messages").fetchall() == [("mine",)]
 
 
 def test_the_history_is_kept_as_before_after_a_deletion(rules: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
@@ -173,7 +174,9 @@ class _Servers(Lifecycle):
             return ConfigReload(self._config, self._show)
         if options.containers or options.lambda_endpoint:
             raise InvalidArgument("--policy runs mailflow in a process here: leave out --containers and --lambda-endpoint")
-        return PolicyReload(self._config, options.policy, options.folder / "policy", self._show)
+        # A folder of this process: the folder of the mail may be a project, with files of its own.
+        copies = self._stack.enter_context(TemporaryDirectory(prefix="workmail-hooks-", ignore_cleanup_errors=True))
+        return PolicyReload(self._config, options.policy, Path(copies), self._show)
 
     def _start_web_page(self, wm: LocalWorkMail, samples: list[Sample]) -> tuple[str, list[str]]:
         """Start the server of the web page; return its URL, and those for other machines."""

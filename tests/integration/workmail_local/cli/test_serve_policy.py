@@ -37,6 +37,9 @@ def test_all_mail_runs_the_policy_as_it_was_last_saved_without_an_error(tmp_path
     config, policy, mail = tmp_path / "workmail.toml", tmp_path / "policy.yaml", tmp_path / "mail"
     config.write_text(NO_RULES)
     policy.write_text(POLICY)
+    notes = mail / "policy/notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
     with served(mail, config, "--policy", str(policy)) as server:
         assert "Policy, all mail" in server.screen
         send(server, "one")
@@ -53,6 +56,7 @@ def test_all_mail_runs_the_policy_as_it_was_last_saved_without_an_error(tmp_path
         send(server, "four")
         until(lambda: has_subject(mail, "[OUTSIDE] four"))
         assert problems(server) == []
+    assert [path.name for path in notes.parent.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,10 @@ def test_all_mail_runs_the_policy_as_it_was_last_saved_without_an_error(tmp_path
 def test_a_policy_that_cannot_run_is_an_error_at_the_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], text: str, expected: str
 ) -> None:
-    (tmp_path / "policy.yaml").write_text(text)
-    arguments = ["serve", "--folder", str(tmp_path / "mail"), "--policy", str(tmp_path / "policy.yaml"), "--web-port", "0", *options]
-    assert main(arguments) == 2
+    # In the folder where an earlier version removed all files.
+    policy = tmp_path / "policy/policy.yaml"
+    policy.parent.mkdir()
+    policy.write_text(text)
+    assert main(["serve", "--folder", str(tmp_path), "--policy", str(policy), "--web-port", "0", *options]) == 2
+    assert policy.read_text() == text
     assert expected in capsys.readouterr().err

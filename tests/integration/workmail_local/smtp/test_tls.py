@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, load_pem_private_key
 
 from tests.support.smtp_peers import Client
 from workmail_local import LocalWorkMail
+from workmail_local.config.smtp import Smtp
 from workmail_local.errors import ServerError
+from workmail_local.smtp.certificate import create_context
 
 RAW = b"From: ana@example.com\r\nTo: bo@example.com\r\nSubject: x\r\n\r\nHello\r\n"
 USERS = """
@@ -69,6 +72,33 @@ def test_each_start_makes_another_certificate_and_stores_no_key(tmp_path: Path) 
             found.add(wm.smtp_certificate.read_bytes())
     assert len(found) == 2
     assert all(b"PRIVATE KEY" not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize("folder", ["own", "mail"])
+def test_a_key_in_the_file_of_the_certificate_is_neither_copied_nor_overwritten(tmp_path: Path, folder: str) -> None:
+    pair = trustme.CA().issue_cert("localhost")
+    file = tmp_path / folder / "smtp-certificate.pem"
+    file.parent.mkdir()
+    file.write_bytes(both := pair.private_key_and_cert_chain_pem.bytes())
+    with LocalWorkMail(USERS + f'[smtp]\ncertificate = "{file}"\nkey = "{file}"\n', folder=tmp_path / "mail") as wm:
+        if folder == "mail":
+            with pytest.raises(ServerError, match="contains more than certificates"):
+                wm.smtp_port("INBOUND")
+        else:
+            wm.smtp_port("INBOUND")
+            assert wm.smtp_certificate.read_bytes() == pair.cert_chain_pems[0].bytes()
+    assert file.read_bytes() == both
+
+
+def test_a_key_with_a_passphrase_is_an_error_and_no_question(tmp_path: Path) -> None:
+    pair = trustme.CA().issue_cert("localhost")
+    key = load_pem_private_key(pair.private_key_pem.bytes(), None)
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    settings = Smtp(certificate=tmp_path / "certificate.pem", key=tmp_path / "key.pem")
+    (tmp_path / "certificate.pem").write_bytes(pair.cert_chain_pems[0].bytes())
+    (tmp_path / "key.pem").write_bytes(secret)
+    with pytest.raises(ServerError, match="cannot be used"):
+        create_context(settings, "127.0.0.1", tmp_path / "out.pem")
 
 
 def test_commands_that_came_before_tls_are_forgotten() -> None:

@@ -4,15 +4,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.queue import ANA, NORA, RAW
+from workmail_local import LocalWorkMail
 from workmail_local.cli.sample_runner import empty_mail_folder
-from workmail_local.errors import ForeignFolder
+from workmail_local.errors import ForeignFolder, SpoolError
 
 
-def test_the_mail_of_an_earlier_run_is_removed(tmp_path: Path) -> None:
-    empty_mail_folder(tmp_path / "mail")
-    (tmp_path / "mail" / "mailboxes").mkdir()
-    empty_mail_folder(tmp_path / "mail")
-    assert not (tmp_path / "mail" / "mailboxes").exists()
+def test_the_mail_of_an_earlier_run_is_removed_and_no_other_file(tmp_path: Path) -> None:
+    mail = tmp_path / "mail"
+    empty_mail_folder(mail)
+    with LocalWorkMail(folder=mail) as wm:
+        wm.send(RAW, mail_from=NORA, to=[ANA])
+        [copy] = wm.delivered(ANA)
+        with pytest.raises(SpoolError, match="another local WorkMail"):
+            empty_mail_folder(mail)
+        assert copy.path.exists()
+    (mail / "notes.txt").write_text("mine")
+    empty_mail_folder(mail)
+    assert not (mail / "spool.db").exists()
+    assert not (mail / "mailboxes").exists()
+    assert (mail / "notes.txt").read_text() == "mine"
 
 
 def test_a_folder_with_other_files_is_not_emptied(tmp_path: Path) -> None:

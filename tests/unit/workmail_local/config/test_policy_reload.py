@@ -30,8 +30,10 @@ def start(tmp_path: Path, reports: list[str], monkeypatch: pytest.MonkeyPatch) -
     def start_with(policy: str, configuration: str = 'organization = { domains = ["example.com"] }\n') -> PolicyReload:
         (tmp_path / "workmail.toml").write_text(configuration)
         save(tmp_path / "policy.yaml", policy)
-        return PolicyReload(tmp_path / "workmail.toml", tmp_path / "policy.yaml", tmp_path / "copies", reports.append)
+        return PolicyReload(tmp_path / "workmail.toml", tmp_path / "policy.yaml", copies, reports.append)
 
+    copies = tmp_path / "copies"
+    copies.mkdir()
     return start_with
 
 
@@ -161,3 +163,15 @@ def test_only_the_last_copies_stay(start: Callable[..., PolicyReload], tmp_path:
         last = copied(reload())
     assert len(list((tmp_path / "copies").iterdir())) == 5
     assert "Files 9" in last.read_text()
+
+
+def test_no_file_that_was_there_is_removed(start: Callable[..., PolicyReload], tmp_path: Path) -> None:
+    reload = start(POLICY)
+    own = [tmp_path / "copies/notes.txt", tmp_path / "copies/0/notes.txt"]
+    for path in own:
+        save(path, "mine")
+    for number in range(10):
+        save(tmp_path / "policy.yaml", POLICY.replace("Files", f"Files {number}"))
+        reload()
+    start(POLICY)
+    assert [path.read_text() for path in own] == ["mine", "mine"]
