@@ -36,7 +36,7 @@ from workmail_local.config.configuration import Configuration, load_configuratio
 from workmail_local.config.numbers import PORT, SPEED, WAIT
 from workmail_local.config.problems import FileProblem, find_policy_problems
 from workmail_local.config.smtp import Tls
-from workmail_local.errors import LocalError, UnknownMessage
+from workmail_local.errors import HookFailed, LocalError, UnknownMessage
 from workmail_local.mail.arrival import PAUSE_S, Arrival
 from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
 from workmail_local.mail.history import Destination, History, MessageTrace
@@ -185,6 +185,7 @@ class LocalWorkMail(LocalAws):
             NoEnvelope: neither the header nor the arguments name a sender and a recipient.
             SettleTimeout: the message is not done in time. Its processing continues.
         """
+        __tracebackhide__ = True
         WAIT.check("wait_s", wait_s)
         raw = to_octets(message)
         overrides = EnvelopeOverrides(FlowDirection(direction.upper()) if direction else None, mail_from, to)
@@ -196,8 +197,13 @@ class LocalWorkMail(LocalAws):
 
     def _wait_for_success(self, number: int, wait_s: float, *, expect_failure: bool) -> MessageTrace:
         """Wait until a message is done, and return its trace. Raises HookFailed at the first failure, unless it is expected."""
+        # pytest shows the line of the test, and not our own code above the function's traceback.
+        __tracebackhide__ = True
         if not expect_failure:
-            self.mail_server.workers.wait_for(number, wait_s, self._raise_failure)
+            try:
+                self.mail_server.workers.wait_for(number, wait_s, self._raise_failure)
+            except HookFailed as failed:
+                raise failed.with_traceback(None) from None
         return self.wait_for(number, wait_s)
 
     def _raise_failure(self, number: int) -> None:
@@ -223,6 +229,7 @@ class LocalWorkMail(LocalAws):
             UnknownMessage: no message has this number.
             HookFailed, SettleTimeout: see `send`.
         """
+        __tracebackhide__ = True
         WAIT.check("wait_s", wait_s)
         again = self.accept(self.load_submission(number, mail_from=mail_from, to=to))
         return self._wait_for_success(again, wait_s, expect_failure=expect_failure)
@@ -449,6 +456,9 @@ class LocalWorkMail(LocalAws):
                     on_progress=self._on_progress,
                 )
             )
+            if self._folder is None:
+                # Its mail ends with it, so a call that hangs is not waited for.
+                self._mail_stack.callback(self._mail_server.end_functions)
         return self._mail_server
 
     def _apply_configuration(self) -> Configuration:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from mailhooks import __version__
 from workmail_local.cli.parser import Parser
 from workmail_local.config.functions import CONTAINERS_PORT, find_events
 from workmail_local.config.numbers import MESSAGES, NUMBERS, PORT, SECONDS, SPEED, NumberRange
@@ -28,6 +29,7 @@ WEB_PORT: Final = 8025
 def build_parser() -> Parser:
     """Build the parser of the command line. The result has the parser of the command as `parser`."""
     parser = Parser(prog="workmail-hooks", description="WorkMail on a laptop (docs/local.md).")
+    parser.add_argument("--version", action="version", version=f"workmail-hooks {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_run(commands.add_parser("run", help="send the sample messages, each through its function"))
     _add_send(commands.add_parser("send", help="send a message of your own through one function"))

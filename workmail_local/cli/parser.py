@@ -38,6 +38,9 @@ class Parser(argparse.ArgumentParser):
         if found := _CHOICE.search(message):
             message += suggest(found["given"], _WORD.findall(found["known"]))
         elif missing := re.fullmatch(r"the following arguments are required: (.*)", message):
+            if missing[1] == "command":
+                self.print_help(sys.stderr)
+                sys.exit(2)
             message = f"required, but missing: {missing[1]}"
         if len(message) > _MAX_SHOWN:
             message = f"{message[:_MAX_SHOWN]}..."

@@ -85,6 +85,10 @@ class MailServer(Lifecycle):
         self.workers.start()
         self.spool.start_index()
 
+    def end_functions(self) -> None:
+        """End the functions, also those that handle mail: their calls fail."""
+        self._functions.close()
+
     def find_function(self, name: str) -> tuple[Invoker, float]:
         """Return the invoker of a function, and its timeout in seconds.
 

@@ -160,6 +160,22 @@ def test_the_report_of_a_failed_test_shows_its_messages_and_not_those_of_others(
     assert done.stdout.count("messages of the local WorkMail") == 1
 
 
+def test_the_report_of_a_hook_that_fails_shows_the_line_of_the_test_and_none_of_our_own_code(run: PytestRun) -> None:
+    source = """
+        @pytest.mark.workmail("[organization]\\ndomains = ['example.com']\\n[[rules]]\\nname = 'R'\\ndirection = 'inbound'\\n"
+            "action = 'lambda'\\nsenders = ['*']\\nfunction = 'broken'\\n[functions.broken]\\npath = '.'\\nhandler = 'broken.handler'\\n")
+        def test_failed(workmail):
+            Path("broken.py").write_text("def handler(event, context):\\n    return event['subjct']\\n")
+            subject(workmail)
+    """
+    done = run(source)
+    report = done.stdout.partition("_ test_failed _")[2].partition("messages of the local WorkMail")[0]
+    assert "KeyError: 'subjct'" in report, done.stdout
+    assert ">       subject(workmail)" in report
+    assert "_wait_for_success" not in report
+    assert "workers.py" not in report
+
+
 def test_processes_of_xdist_have_ports_folders_and_buckets_of_their_own(run: PytestRun, tmp_path: Path) -> None:
     source = """
         @pytest.mark.parametrize("number", range(4))

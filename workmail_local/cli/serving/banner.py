@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from mailhooks.contract import FlowDirection
 from workmail_local.cli.options import DEFAULT_FOLDER
 from workmail_local.config.functions import ROOT
 from workmail_local.config.samples import Sample
@@ -53,12 +54,15 @@ def banner_lines(
     own = file is not None and file.is_file()
     yield "\nTry:"
     content = f"--data @{file}" if own else "--header 'Subject: Hello'"
-    yield f"  swaks --server {inbound} --from nora@example.net --to {user} {content}"
-    yield f"  swaks --server {outbound} --from {user} --to nora@example.net --header 'Subject: Hello'"
+    received, sent = f"--from nora@example.net --to {user}", f"--from {user} --to nora@example.net"
+    tries = [f"  swaks --server {inbound} {received} {content}", f"  swaks --server {outbound} {sent} --header 'Subject: Hello'"]
+    # The first command is for a message that meets a rule.
+    only_sent = {rule.direction for rule in configuration.rules} == {FlowDirection.OUTBOUND}
+    yield from reversed(tries) if only_sent else tries
     if policy and own:
         yield f"  workmail-hooks try {_quote(policy)} {file}"
     elif not policy:
-        yield f"  workmail-hooks test-rule --from nora@example.net --to {user}"
+        yield f"  workmail-hooks test-rule {f'{sent} --outbound' if only_sent else received}"
     where = f" --folder {_quote(folder)}" if folder != DEFAULT_FOLDER else ""
     yield f'  eval "$(workmail-hooks serve --export{where})"     # in another shell: boto3 and the AWS CLI call these servers'
 

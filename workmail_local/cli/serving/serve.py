@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +31,7 @@ from workmail_local.console.style import Style
 from workmail_local.console.text_columns import escape_controls
 from workmail_local.containers.endpoint import ContainerEndpoint
 from workmail_local.containers.sam_template import BUILT, FOR_ALL, write_local_template
-from workmail_local.errors import InvalidArgument, InvalidSample
+from workmail_local.errors import InvalidArgument, InvalidSample, LocalError
 from workmail_local.free_busy import sample_calendars
 from workmail_local.lifecycle import Lifecycle
 from workmail_local.mail.history import MessageTrace
@@ -45,7 +46,7 @@ from workmail_local.workmail import LocalWorkMail
 BUCKET: Final = "rewritten-mail"
 
 _POLL_S: Final = 0.2
-"""Seconds between two checks for a signal."""
+"""Seconds between two checks for a signal and for saved files."""
 
 _STOP_LIMIT_S: Final = 30.0
 """Seconds that the servers have to stop: a disk that does not answer, or a function that runs, must not keep them."""
@@ -81,6 +82,7 @@ def serve(options: argparse.Namespace) -> int:
         with _Servers(options) as servers:
             while not (received or servers.screen.is_gone):
                 time.sleep(_POLL_S)
+                servers.load_saved_files()
             limit.start()
         if servers.screen.is_gone:
             raise BrokenPipeError
@@ -136,6 +138,12 @@ class _Servers(Lifecycle):
         self._lines = MailLines(Style.of(sys.stdout), page, verbose=options.verbose)
         self._stack.callback(self.screen.stop)
         self.screen.start()
+
+    def load_saved_files(self) -> None:
+        """Load the configuration and the policy that were saved, so that an error is shown at once, and not at the next message."""
+        # The next message has the same error.
+        with suppress(LocalError, OSError):
+            _ = self._workmail.configuration
 
     def _show(self, text: str) -> None:
         self.screen.show(lambda: [f"{time.strftime('%H:%M:%S')}  {escape_controls(text)}"])

@@ -159,3 +159,12 @@ def test_a_bad_file_is_an_error_in_a_few_words(arguments: list[str], names: tupl
 def test_a_bad_value_is_an_error_in_a_few_words(arguments: list[str], values: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     for value in values:
         verify([value if each == "@" else each for each in arguments], capsys)
+
+
+def test_without_a_command_it_prints_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert all(f"\n    {command} " in printed.err for command in ("serve", "new", "run"))

@@ -60,6 +60,7 @@ def test_serve_in_the_folder_runs_the_hook_and_loads_it_again_when_it_is_saved(
             assert found, screen
             port = int(found[1])
             assert "events/" not in screen, "a command names a file that is not in this folder"
+            assert f"Try:\n  swaks --server 127.0.0.1:{port} --from {ANA} " in screen, "the first command is for mail that meets no rule"
             bounces = folder / ".local/workmail/mailboxes" / ANA / "new"
             send(port)
             until(lambda: "with a subject" in "".join(file.read_text() for file in bounces.glob("*")))

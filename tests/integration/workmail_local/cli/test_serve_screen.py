@@ -62,6 +62,17 @@ def read_until(lines: Iterator[str], end: str) -> str:
     raise AssertionError(text)
 
 
+def test_an_error_in_a_saved_file_is_a_line_without_a_message(command: list[str], tmp_path: Path):
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            read_until(process.stdout, "Mail:")
+            (tmp_path / "workmail.toml").write_text(CONFIG.replace("senders", "sendres"))
+            assert "did you mean senders?" in read_until(process.stdout, "has an error")
+        finally:
+            process.kill()
+
+
 def test_in_a_pipe_each_message_is_a_plain_line(command: list[str]):
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:

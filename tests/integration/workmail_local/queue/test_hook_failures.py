@@ -1,11 +1,17 @@
 """A function that fails fails the test that sends mail through it."""
 
+import threading
+from pathlib import Path
+
 import pytest
 
+from mailhooks.contract import FlowDirection
 from tests.integration.workmail_local.queue.conftest import Hook
 from tests.support.functions import app
+from tests.support.waiting import wait_until
 from workmail_local import HookFailed
 from workmail_local.mail.history import Destination, State
+from workmail_local.mail.submission import Submission
 from workmail_local.workmail import LocalWorkMail
 
 ANA, BEN = "ana@example.com", "ben@example.com"
@@ -59,6 +65,18 @@ class TestAFunctionWithoutTheLibrary:
     def test_that_gives_no_valid_response(self, body: str, problem: str, wm: LocalWorkMail, hook: Hook) -> None:
         hook.write(body)
         assert problem in fail(wm, hook.configuration(function="timeout-seconds = 1")).failures[0]
+
+    def test_that_hangs_ends_with_the_reset(self, wm: LocalWorkMail, hook: Hook, tmp_path: Path) -> None:
+        started = tmp_path / "started"
+        hook.write(f"    import pathlib, time\n    pathlib.Path({str(started)!r}).touch()\n    time.sleep(600)\n")
+        wm.reset(hook.configuration(function="timeout-seconds = 900"))
+        wm.accept(Submission(FlowDirection.INBOUND, "nora@example.net", (ANA,), RAW))
+        wait_until(started.exists)
+        reset = threading.Thread(target=wm.reset, daemon=True)
+        reset.start()
+        # The synchronous rule waits 15 s for the function.
+        reset.join(10)
+        assert not reset.is_alive()
 
     def test_is_a_failure_in_its_first_attempt_also_if_a_retry_would_succeed(self, wm: LocalWorkMail, hook: Hook) -> None:
         hook.write("    if n == 1:\n        raise OSError('too early')\n" + DEFAULT)
