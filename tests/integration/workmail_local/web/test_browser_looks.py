@@ -159,3 +159,90 @@ def test_a_phone_shows_every_column_and_targets_for_a_finger(visit: Visit) -> No
     expect(visit.page.get_by_role("row", name="Disclaimer").get_by_role("cell").nth(3)).to_contain_text("LAMBDA")
     visit.open("/")
     expect(visit.page.get_by_role("cell", name="ana@example.com").first).to_be_visible()
+
+
+BROKEN = """(selector) => [...document.querySelectorAll(selector)].flatMap((element) => {
+  const words = [];
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  for (let node; (node = walker.nextNode()); ) {
+    for (const { 0: word, index } of node.data.matchAll(/[\\w@.*-]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, index);
+      range.setEnd(node, index + word.length);
+      if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) words.push(word);
+    }
+  }
+  return words;
+})"""
+"""The words that do not fit on one line."""
+
+
+@pytest.mark.parametrize("width", [375, 768, 1280])
+def test_usual_words_are_not_broken(visit: Visit, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 800})
+    page = visit.open("/rules?author=shop@mail.example.net&recipients=ana@example.com")
+    assert page.evaluate(BROKEN, "tbody :is(th, [data-label=Direction], [data-label=Recipients]), label") == []
+    assert visit.open("/send").evaluate(BROKEN, "label") == []
+    assert visit.open("/addresses").evaluate(BROKEN, "tbody th") == []
+
+
+def test_a_phone_shows_the_header_in_two_rows(visit: Visit) -> None:
+    visit.history.add(OFFER, problems=("it failed",))
+    visit.page.set_viewport_size({"width": 375, "height": 800})
+    page = visit.open("/")
+    first_row = [page.get_by_role("link", name="Local WorkMail"), page.get_by_role("link", name="Problems 1")]
+    first_row.append(page.get_by_role("button", name="Notify of problems"))
+    tops, bottoms = zip(*((box["y"], box["y"] + box["height"]) for each in first_row if (box := each.bounding_box())), strict=True)
+    pages = page.get_by_role("navigation", name="Pages", exact=True).bounding_box()
+    assert pages
+    assert max(tops) < min(bottoms) <= max(bottoms) <= pages["y"]
+    assert pages["height"] < 50
+
+
+def test_a_phone_shows_the_begin_of_a_long_subject_in_the_list(visit: Visit) -> None:
+    visit.history.add(OFFER.replace(b"Offer", b"one of many words " * 40))
+    visit.page.set_viewport_size({"width": 375, "height": 800})
+    row = visit.open("/").get_by_role("row").nth(1).bounding_box()
+    assert row
+    assert row["height"] < 200
+
+
+def test_a_phone_leads_to_the_content_from_the_top_of_a_trace(visit: Visit) -> None:
+    visit.history.add(OFFER, recipients=tuple(f"user{number}@example.com" for number in range(30)))
+    link = visit.open("/messages/1").get_by_role("link", name="Content", exact=True)
+    expect(link).to_be_hidden()
+    visit.page.set_viewport_size({"width": 375, "height": 800})
+    expect(visit.page.get_by_role("heading", name="Content")).not_to_be_in_viewport()
+    link.click()
+    expect(visit.page.get_by_role("heading", name="Content")).to_be_in_viewport()
+
+
+def test_a_button_keeps_its_distance_to_the_field_above(visit: Visit) -> None:
+    visit.history.add(OFFER)
+    page = visit.open("/messages/1")
+    page.get_by_text("Send again to other addresses").click()
+    field, button = (each.bounding_box() for each in (page.get_by_label("Envelope to"), page.get_by_role("button", name="Send to these")))
+    assert field
+    assert button
+    assert button["y"] - field["y"] - field["height"] >= 8
+
+
+SKIPPED = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
+  .filter((heading, index, all) => +heading.tagName[1] > (index ? +all[index - 1].tagName[1] : 0) + 1)
+  .map((heading) => heading.outerHTML)"""
+"""The headings that skip a level."""
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_headings_skip_no_level(visit: Visit, changed: bool) -> None:
+    number = visit.history.add(make_rich_mail("a"), make_rich_mail("b") if changed else None)
+    for view in RICH_VIEWS:
+        assert visit.open(f"/messages/{number}?view={view}").evaluate(SKIPPED) == [], view
+
+
+def test_a_search_without_a_message_shows_no_empty_table(visit: Visit) -> None:
+    visit.history.add(OFFER)
+    page = visit.open("/?q=nothing")
+    expect(page.get_by_text("No message matches.")).to_be_visible()
+    expect(page.get_by_text("0 shown of 1 message")).to_be_visible()
+    expect(page.get_by_role("table")).to_have_count(0)

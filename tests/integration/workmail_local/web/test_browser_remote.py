@@ -75,7 +75,7 @@ def test_the_servers_are_named_before_and_pictures_are_loaded_only_on_demand(vis
     assert measure(frame, "#listed") == 0
     assert far.requests == []
     page.get_by_role("link", name="Load remote pictures").click()
-    expect(note).to_contain_text("Loaded from")
+    expect(note).to_contain_text("Pictures loaded from")
     assert measure(frame, "#listed") == 31
     assert sorted(request.path for request in far.requests) == ["/2.png", "/listed.png"]
     page.get_by_role("link", name="Show without remote pictures").click()
