@@ -142,7 +142,7 @@ def test_a_text_without_any_mime_field_is_read_as_utf_8(visit: Visit) -> None:
     """Case 430."""
     sentence = "Grüße, naïve façade: привет"
     visit.history.add(b"From: a@example.net\r\nSubject: =?utf-8?q?Pr=C3=BCfung?=\r\n\r\n" + f"{sentence}\r\n".encode())
-    expect(visit.open("/messages/1?view=text").locator("pre.text")).to_contain_text(sentence)
+    expect(visit.open("/messages/1?view=text").get_by_label("Text", exact=True)).to_contain_text(sentence)
 
 
 def test_what_is_behind_an_embedded_picture_is_shown(visit: Visit) -> None:
