@@ -149,6 +149,15 @@ def test_the_addresses_on_the_screen_are_right(tmp_path: Path, host: str, shown:
         assert f"--server {shown}:{server.inbound}" in html.unescape(requests.get(f"{server.page}/addresses", timeout=20).text)
 
 
+def test_the_screen_has_what_the_port_for_submission_requires(tmp_path: Path):
+    config = tmp_path / "workmail.toml"
+    config.write_text(f'{NO_RULES}[[users]]\naddress = "{ANA}"\npassword = "x"\n[smtp]\ntls = "required"\nlogin = "required"\n')
+    with served(tmp_path / "mail", config) as server:
+        assert "STARTTLS required, login required" in server.screen
+        assert "every password" not in server.screen
+        assert f"--tls --auth-user {ANA} " in server.screen
+
+
 @pytest.mark.parametrize("name", ["http://mail.example.com/", "ma il"])
 def test_a_name_that_no_browser_sends_is_an_error_at_the_start(tmp_path: Path, name: str):
     config = tmp_path / "workmail.toml"
