@@ -69,6 +69,10 @@ class InvalidField(InvalidArgument):
         self.field = field
 
 
+class InvalidSearch(InvalidArgument):
+    """A search by which messages are deleted has no condition, or a part that may mean something else."""
+
+
 class NotConnected(LocalError):
     """WorkMail does not accept the availability function."""
 

@@ -43,7 +43,7 @@ from workmail_local.mail.history import Destination, History, MessageTrace
 from workmail_local.mail.job import DeliveryJob
 from workmail_local.mail.message_octets import to_octets, without_blind_copies
 from workmail_local.mail.release import Release
-from workmail_local.mail.search_query import SearchQuery
+from workmail_local.mail.search_query import ALL, SearchQuery
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.deletion import delete_found, delete_message
 from workmail_local.queue.mail_server import MailServer
@@ -340,21 +340,22 @@ class LocalWorkMail(LocalAws):
         """Return the dropped messages, oldest first, each with the reason."""
         return self.mail_server.maildirs.dropped()
 
-    def delete(self, number: int | None = None, *, search: str = "") -> int:
+    def delete(self, number: int | None = None, *, search: str | None = None) -> int:
         """Delete messages that are done, with their traces, contents and delivered copies; return how many.
 
         Args:
             number: delete this message; None for all.
-            search: delete only messages that this search finds (docs/local-web.md).
+            search: delete only messages that this search finds (docs/local-web.md); None for all.
 
         Raises:
             UnknownMessage: no message has this number.
             NotNow: the message of this number is not done. Without a number, such messages stay.
+            InvalidSearch: the search is empty, or a part of it is not clear.
         """
         server = self.mail_server
         places = server.spool, server.maildirs, self.store
         if number is None:
-            return delete_found(SearchQuery.parse(search), *places)
+            return delete_found(ALL if search is None else SearchQuery.parse_clear(search), *places)
         delete_message(number, *places)
         return 1
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Self
 from unicodedata import normalize
 
 from mailhooks.mime.case_folding import fold_subject
+from workmail_local.errors import InvalidSearch
 from workmail_local.mail.event_builder import valid_unicode
 
 MAX_QUERY: Final = 500
@@ -84,17 +85,21 @@ class SearchQuery:
     Attributes:
         since: messages have a higher number.
         as_text: operators with a value that they do not have, such as `is:chnged`: they are searched as text.
+        unclear: the parts that may mean something else: those of `as_text`, a part without a text, such as `from:""`, other words with a
+            colon, and a phrase without an end.
     """
 
     conditions: tuple[Condition, ...] = ()
     since: int = 0
     as_text: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse the text of a search. Never raises: all that is no operator is text to find."""
         conditions: dict[Condition, None] = {}
         as_text: dict[str, None] = {}
+        unclear: dict[str, None] = {}
         for token in _TOKEN.finditer(text):
             name, value = token["name"] or "", token["phrase"] if token["word"] is None else token["word"]
             found = _read_operator(name.lower(), value) if name else None
@@ -102,9 +107,27 @@ class SearchQuery:
                 if name.lower() in _OPERATORS:
                     as_text[f"{name}:{value}"] = None
                 found = Kind.TEXT, fold_text(f"{name}:{value}" if name else value)
+            is_open = token["word"] is None and (not token[0].endswith('"') or token[0].count('"') == 1)
+            if found[1] == "" or is_open or (found[0] is Kind.TEXT and (name or ":" in (token["word"] or ""))):
+                unclear[token[0]] = None
             if found[1] != "":
                 conditions[Condition(*found, bool(token["minus"]))] = None
-        return cls(tuple(conditions), as_text=tuple(as_text))
+        return cls(tuple(conditions), as_text=tuple(as_text), unclear=tuple(unclear))
+
+    @classmethod
+    def parse_clear(cls, text: str) -> Self:
+        """Parse the text of a search whose messages are deleted.
+
+        Raises:
+            InvalidSearch: it has no condition, or a part that is not clear: it may find more messages than its author wants.
+        """
+        query = cls.parse(text)
+        if query.unclear:
+            parts = ", ".join(query.unclear)
+            raise InvalidSearch(f"nothing is deleted, because this may mean something else: {parts}; write a text with a colon in quotes")
+        if not query.conditions:
+            raise InvalidSearch("nothing is deleted, because the search is empty; to delete all messages, leave it out")
+        return query
 
     def narrow(self, *, mail_from: str = "", to: str = "", subject: str = "", since: int = 0) -> Self:
         """Return this query with conditions on the sender, a recipient, the subject and the number; empty ones are none."""

@@ -7,8 +7,8 @@ import ssl
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Final
 
 from workmail_local.config.configuration import Configuration
@@ -66,8 +66,8 @@ class Releases:
         self._log = log
         self._configuration = configuration
         self._report = report
-        # One at a time, so that a form that is sent twice sees its first release.
         self._lock = threading.Lock()
+        self._sending: set[int] = set()
 
     def list(self, trace: MessageTrace) -> tuple[Release, ...]:
         """Return the releases of a message, oldest first."""
@@ -82,10 +82,10 @@ class Releases:
 
         Raises:
             UnknownMessage: no message has this number.
-            NotNow: the configuration has no server, or the function has not answered yet.
+            NotNow: the configuration has no server, the function has not answered yet, or the message is being released.
             AlreadyReleased: there are more earlier releases than the caller knows.
             InvalidField: a recipient is no address, or not allowed; there is no such rule run.
-            LocalError: the message or the password cannot be sent.
+            LocalError: the message or the password cannot be sent, or the release cannot be stored.
             ReleaseFailed: the server accepted the message for no recipient.
         """
         configuration = self._configuration()
@@ -102,7 +102,7 @@ class Releases:
             raise UnknownMessage(f"message {number} is no longer stored")
         _check_content(content, mail_from)
         addresses = check_recipients(server, recipients)
-        with self._lock:
+        with self._reserve(number):
             earlier = [release for release in self.list(trace) if release.may_have_arrived]
             if len(earlier) > known:
                 to = ", ".join(dict.fromkeys(result.recipient for release in earlier for result in release.outcomes))
@@ -110,14 +110,34 @@ class Releases:
             outcomes = tuple(ReleaseResult(address, ReleaseOutcome.UNKNOWN) for address in addresses)
             release = Release(uuid.uuid4().hex, run.message_id, time.time(), server.name, mail_from, outcomes)
             # Before the message is sent: a crash must not hide it.
-            self._log.write(release)
+            try:
+                self._log.write(release)
+            except OSError as error:
+                raise LocalError(f"releases.jsonl cannot be written, so nothing is sent: {error.strerror}") from error
             release = release._replace(outcomes=_send(server, release, content, configuration.domains[0]))
-            self._log.write(release)
+            try:
+                self._log.write(release)
+            except OSError as error:
+                # What the log has is "unknown", so that the next release needs a confirmation.
+                self._report(f"releases.jsonl cannot be written: {error.strerror or type(error).__name__}")
         self._report(_describe(number, release))
         if not release.find(ReleaseOutcome.SENT):
             reasons = dict.fromkeys(result.reply for result in release.outcomes)
             raise ReleaseFailed(release, f"message {number} was not released by {server.name}: {'; '.join(reasons)}")
         return release
+
+    @contextmanager
+    def _reserve(self, number: int) -> Iterator[None]:
+        """Let no other thread release this message meanwhile, so that a form that is sent twice sees its first release."""
+        with self._lock:
+            if number in self._sending:
+                raise NotNow(f"message {number} is being released: wait for the result")
+            self._sending.add(number)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending.remove(number)
 
 
 def check_recipients(server: ReleaseServer, recipients: Sequence[str]) -> list[str]:

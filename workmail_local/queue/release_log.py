@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from workmail_local.mail.release import Release, ReleaseOutcome, ReleaseResult
+from workmail_local.storage.maildir import sync_folder
 
 FILE: Final = "releases.jsonl"
 
@@ -45,10 +46,14 @@ class ReleaseLog:
         """
         line = json.dumps({**release._asdict(), "outcomes": [result._asdict() for result in release.outcomes]})
         with self._lock:
+            is_new = not self._path.exists()
             with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as stream:
-                stream.write(f"{line}\n")
+                # A line end first: the line before may have been written only in part.
+                stream.write(f"\n{line}\n")
                 stream.flush()
                 os.fsync(stream.fileno())
+            if is_new:
+                sync_folder(self._path.parent)
             self._releases[release.id] = release
 
 

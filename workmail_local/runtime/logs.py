@@ -29,9 +29,16 @@ def split_decision(log: str) -> tuple[str, tuple[RuleExplanation, ...]]:
 
 
 def _read_rule(rule: dict[str, Any]) -> RuleExplanation:
+    """Return a rule of a decision. Raises TypeError, ValueError, KeyError or AttributeError for other values: the spool keeps these."""
     conditions = tuple(ConditionExplanation(**condition) for condition in rule["conditions"])
-    texts = {name: tuple(map(str, rule[name])) for name in ("recipients", "actions")}
-    return RuleExplanation(**{**rule, **texts, "state": RuleState(rule["state"]), "conditions": conditions})
+    texts = {name: tuple(rule[name]) for name in ("recipients", "actions")}
+    read = RuleExplanation(**{**rule, **texts, "state": RuleState(rule["state"]), "conditions": conditions})
+    lists = rule["recipients"], rule["actions"], rule["conditions"]
+    numbers = [condition.depth for condition in conditions]
+    words = [read.rule, read.result, *read.recipients, *read.actions, *(word for condition in conditions for word in condition[:-1])]
+    if not all(type(each) is list for each in lists) or {*map(type, words)} != {str} or not {*map(type, numbers)} <= {int}:
+        raise TypeError
+    return read
 
 
 class LogProblem(NamedTuple):

@@ -166,10 +166,15 @@ def _write(temporary: Path, final: Path, raw: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(final)
+    sync_folder(final.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of a folder's files are on disk."""
     if os.name == "nt":  # Windows cannot open a folder, and does not need to
         return
-    folder = os.open(final.parent, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

@@ -14,7 +14,7 @@ from workmail_local.storage.tables import SPOOL, TEXTS
 
 _DONE: Final = "state = 'done' AND number IN (SELECT value FROM json_each(?))"
 
-_OF_ANY_VERSION: Final = 2
+_OF_ANY_VERSION: Final = frozenset({"messages", "originals"})
 """Tables that the spools of all versions have."""
 
 RUNS_OF: Final = f"SELECT number, received, message_id FROM messages JOIN jobs USING (number) WHERE messages.{_DONE}"  # noqa: S608 - fixed text
@@ -55,10 +55,10 @@ def remove_all(folder: Path) -> None:
         with closing(sqlite3.connect(file, timeout=0.2, isolation_level=None)) as database:
             # As each server has it.
             database.executescript("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; ROLLBACK;")
-            [(tables,)] = database.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('messages', 'originals')")
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     except sqlite3.Error as error:
         raise SpoolError(f"{file.name} cannot be removed: {error}. Is another local WorkMail running in this folder?") from error
-    if tables < _OF_ANY_VERSION:
+    if tables and not tables >= _OF_ANY_VERSION:
         raise SpoolError(f"{file.name} is not removed, because it is the database of another program: give another --folder")
     MaildirStore(folder).remove_all()
     for ending in ("-wal", "-shm", ""):

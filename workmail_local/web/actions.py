@@ -105,7 +105,7 @@ class Actions:
             raise LocalError("; ".join(refused[:_MAX_REPLIES]) + more)
         return self._wm.accept(Submission(direction, mail_from, tuple(recipients), raw))
 
-    def delete(self, number: int | None = None, *, search: str = "") -> int:
+    def delete(self, number: int | None = None, *, search: str | None = None) -> int:
         """Delete messages; see `LocalWorkMail.delete`."""
         return self._wm.delete(number, search=search)
 

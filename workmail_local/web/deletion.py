@@ -5,8 +5,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from workmail_local.errors import NotNow, SpoolError, UnknownMessage
+from workmail_local.errors import InvalidSearch, NotNow, SpoolError, UnknownMessage
 from workmail_local.mail.history import State
+from workmail_local.mail.search_query import ALL, SearchQuery
 from workmail_local.web.content import load_trace
 from workmail_local.web.forms import read_query, read_texts
 from workmail_local.web.json_bodies import write_json
@@ -21,7 +22,7 @@ def ask_for_one(site: Site, request: Request) -> Response:
 
 def ask_for_all(site: Site, request: Request) -> Response:
     """Show the page that asks before the messages of a search are deleted, or all messages without a search."""
-    query = read_query(request)
+    query = _parse(_read_search(request))
     done = site.history.count(query.narrow_to_done())
     context = {"summary": None, "query": request.query_params.get("q", ""), "done": done, "unfinished": site.history.count(query) - done}
     return site.render(request, "delete.html", context)
@@ -36,7 +37,11 @@ def delete_one(site: Site, request: Request) -> Response:
 async def delete_all(site: Site, request: Request) -> Response:
     """Delete the messages of the search in the form, and open the list."""
     async with request.form(max_files=0, max_fields=5) as data:
-        search = read_texts(data, ("q",))["q"]
+        names = [name for name, _ in data.multi_items()]
+        # A form without its field must not delete all messages.
+        if names not in (["q"], ["all"]):
+            raise HTTPException(400, "the form has neither a search nor the field for all messages")
+        search = None if names == ["all"] else read_texts(data, ("q",))["q"]
     await run_in_threadpool(_delete_all, site, search)
     return RedirectResponse(f"{site.prefix}/", 303)
 
@@ -49,8 +54,11 @@ def delete_one_as_json(site: Site, request: Request) -> Response:
 
 def delete_all_as_json(site: Site, request: Request) -> Response:
     """Delete the messages of the search in the query, or all; return how many were deleted, and how many stay because they are not done."""
-    query = read_query(request)
-    deleted = _delete_all(site, request.query_params.get("q", ""))
+    search = _read_search(request)
+    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+        raise HTTPException(400, "nothing is deleted, because the request has a body: give the search as q in the URL")
+    query = _parse(search)
+    deleted = _delete_all(site, search)
     return write_json({"deleted": deleted, "unfinished": site.history.count(query.narrow_to_done(negated=True))})
 
 
@@ -65,8 +73,26 @@ def _delete_one(site: Site, request: Request) -> None:
         raise HTTPException(503, str(error)) from None
 
 
-def _delete_all(site: Site, search: str) -> int:
+def _read_search(request: Request) -> str | None:
+    """Return the search in `q`; None without a query. Raises HTTPException: 400, there is another parameter, or `q` is too long."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if names not in ([], ["q"]):
+        raise HTTPException(400, "nothing is deleted, because the query has other parameters than one q")
+    read_query(request)
+    return request.query_params.get("q")
+
+
+def _parse(search: str | None) -> SearchQuery:
+    try:
+        return ALL if search is None else SearchQuery.parse_clear(search)
+    except InvalidSearch as error:
+        raise HTTPException(400, str(error)) from None
+
+
+def _delete_all(site: Site, search: str | None) -> int:
     try:
         return site.actions.delete(search=search)
+    except InvalidSearch as error:
+        raise HTTPException(400, str(error)) from None
     except SpoolError as error:
         raise HTTPException(503, str(error)) from None

@@ -11,7 +11,7 @@ import requests
 
 from mailhooks.contract import FlowDirection
 from tests.support.queue import ANA, NORA, RAW
-from workmail_local.errors import ForeignFolder, NotNow, SpoolError, UnknownMessage
+from workmail_local.errors import ForeignFolder, InvalidSearch, NotNow, SpoolError, UnknownMessage
 from workmail_local.mail.history import Destination
 from workmail_local.mail.search_query import SearchQuery
 from workmail_local.mail.submission import Submission
@@ -119,6 +119,34 @@ def test_only_what_a_search_finds_is_deleted(wm: LocalWorkMail) -> None:
     numbers = [send(wm, text=text) for text in (b"red fox", b"blue fox", b"red hen")]
     assert wm.delete(search="red -hen") == 1
     assert [line.number for line in wm.history.summaries()] == [numbers[2], numbers[1]]
+
+
+@pytest.mark.parametrize("search", ["", " ", 'from:""', "-is:chnged", "offer sender:nora"])
+def test_nothing_is_deleted_by_a_search_that_is_empty_or_not_clear(wm: LocalWorkMail, url: str, search: str) -> None:
+    send(wm)
+    with pytest.raises(InvalidSearch, match="nothing is deleted"):
+        wm.delete(search=search)
+    for answer in (
+        requests.delete(f"{url}/api/messages", params={"q": search}, timeout=30),
+        requests.get(f"{url}/delete", params={"q": search}, timeout=30),
+        requests.post(f"{url}/delete", data={"q": search}, timeout=30),
+    ):
+        assert (answer.status_code, "nothing is deleted" in answer.text) == (400, True)
+    assert wm.history.count() == 1
+
+
+def test_all_is_deleted_only_by_a_request_without_any_condition(wm: LocalWorkMail, url: str) -> None:
+    send(wm)
+    for query in ("?subject=nothing", "?q=hello&q=nothing", "?q=hello&limit=1", "?Q=nothing"):
+        assert requests.delete(f"{url}/api/messages{query}", timeout=30).status_code == 400
+    for body in ({"data": "q=nothing"}, {"json": {"q": "nothing"}}):
+        assert requests.delete(f"{url}/api/messages", timeout=30, **body).status_code == 400
+    for fields in ([], [("subject", "x")], [("q", "x"), ("all", "yes")], [("q", "x"), ("q", "y")]):
+        assert requests.post(f"{url}/delete", data=fields, timeout=30).status_code == 400
+    assert wm.history.count() == 1
+    assert 'name="all"' in requests.get(f"{url}/delete", timeout=30).text
+    requests.post(f"{url}/delete", data={"all": "yes"}, timeout=30)
+    assert wm.history.count() == 0
 
 
 def test_numbers_are_not_used_again(wm: LocalWorkMail) -> None:

@@ -16,7 +16,7 @@ from tests.support.servers.certificates import Authority
 from tests.support.smtp_recorder import REFUSED, Recorder, recording
 from tests.support.waiting import wait_until
 from workmail_local.errors import InvalidField, LocalError, NotNow, UnknownMessage
-from workmail_local.mail.release import ReleaseOutcome, ReleaseResult
+from workmail_local.mail.release import Release, ReleaseOutcome, ReleaseResult
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.release import AlreadyReleased, ReleaseFailed
 from workmail_local.queue.release_log import FILE, ReleaseLog
@@ -89,7 +89,7 @@ def test_a_form_that_is_sent_twice_at_once_releases_once(wm: LocalWorkMail, serv
     def release() -> None:
         try:
             wm.mail_server.releases.release(number, [ME])
-        except AlreadyReleased as error:
+        except NotNow as error:
             refused.append(error)
 
     threads = [threading.Thread(target=release) for _ in range(5)]
@@ -261,8 +261,55 @@ def test_the_log_is_read_after_a_line_that_was_written_in_part(wm: LocalWorkMail
     trace = wm.send(RAW, to=[ANA])
     release = wm.release(trace.summary.number, to=[ME])
     folder = wm.mail_server.releases._log._path.parent
-    lines = (folder / FILE).read_text().splitlines()
+    lines = [line for line in (folder / FILE).read_text().splitlines() if line]
     assert [result["outcome"] for line in lines for result in json.loads(line)["outcomes"]] == ["unknown", "sent"]
     (tmp_path / FILE).write_text("\n".join([*lines, lines[1][:40], "[]", "{", ""]))
     assert ReleaseLog(tmp_path).find({trace.rule_runs[0].message_id}) == (release,)
     assert (folder / FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_release_is_kept_that_was_written_after_a_line_in_part(tmp_path: Path) -> None:
+    def make(message_id: str) -> Release:
+        return Release(message_id, message_id, 0.0, "127.0.0.1:25", NORA, (ReleaseResult(ME, ReleaseOutcome.UNKNOWN),))
+
+    ReleaseLog(tmp_path).write(make("first"))
+    with (tmp_path / FILE).open("a") as file:
+        file.write('{"id": "cut')
+    ReleaseLog(tmp_path).write(make("second"))
+    assert ReleaseLog(tmp_path).find({"first", "second"}) == (make("first"), make("second"))
+
+
+def test_while_a_server_is_silent_other_messages_are_released(wm: LocalWorkMail, server: Recorder) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        wm.reset(ORGANIZATION + table(silent.getsockname()[1]))
+        first, second = (wm.send(RAW, to=[ANA]).summary.number for _ in range(2))
+        failed: list[Exception] = []
+
+        def release(number: int) -> None:
+            try:
+                wm.release(number, to=[ME])
+            except LocalError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=release, args=[first])
+        thread.start()
+        connection, _ = silent.accept()
+        with pytest.raises(NotNow, match=f"message {first} is being released"):
+            wm.release(first, to=[ME], again=True)
+        other = threading.Thread(target=release, args=[second])
+        other.start()
+        # The second message does not wait for the first.
+        silent.accept()[0].close()
+        other.join()
+        connection.close()
+        thread.join()
+    assert [type(error) for error in failed] == [ReleaseFailed, ReleaseFailed]
+
+
+def test_a_release_that_cannot_be_stored_is_not_sent(wm: LocalWorkMail, server: Recorder) -> None:
+    wm.reset(ORGANIZATION + table(server.port))
+    number = wm.send(RAW, to=[ANA]).summary.number
+    (wm.mail_server.folder / FILE).mkdir()
+    with pytest.raises(LocalError, match="cannot be written, so nothing is sent"):
+        wm.release(number, to=[ME])
+    assert server.received == []

@@ -223,10 +223,10 @@ class FakeActions(Actions):
         self.sent.append((direction, mail_from, tuple(recipients), raw))
         return self.history.add(raw, direction=direction, recipients=tuple(recipients))
 
-    def delete(self, number: int | None = None, *, search: str = "") -> int:
+    def delete(self, number: int | None = None, *, search: str | None = None) -> int:
         if self.refusal:
             raise SpoolError(self.refusal)
-        found = self.history.summaries(limit=1000, query=SearchQuery.parse(search).narrow_to_done())
+        found = self.history.summaries(limit=1000, query=(ALL if search is None else SearchQuery.parse_clear(search)).narrow_to_done())
         if number is not None:
             trace = self.history.trace(number)
             if not trace:

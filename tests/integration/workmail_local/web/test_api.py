@@ -42,7 +42,7 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/messages/{number}", "/api/messages/99", None, 404),
     ("DELETE", "/api/messages", "/api/messages?q=clara", None, 200),
     ("DELETE", "/api/messages", f"/api/messages?q={'x' * 501}", None, 400),
-    ("DELETE", "/api/messages", "/api/messages?full", None, 503),
+    ("DELETE", "/api/messages", "/api/messages?q=full", None, 503),
     ("DELETE", "/api/messages/{number}", "/api/messages/1", None, 200),
     ("DELETE", "/api/messages/{number}", "/api/messages/99", None, 404),
     ("DELETE", "/api/messages/{number}", "/api/messages/3", None, 409),
@@ -153,7 +153,7 @@ def send(site: Site, method: str, path: str, body: Any) -> requests.Response:
     if path.endswith("?released"):
         site.actions.release(1, [ME, REFUSED], 1, 0)
     site.actions.answer = answered(None, 1.0, "log", "it failed") if path.endswith("?fail") else answered({"mailboxes": []}, 31.0)
-    site.actions.refusal = "the spool cannot be written: the disk is full" if path.endswith("?full") else ""
+    site.actions.refusal = "the spool cannot be written: the disk is full" if path.endswith(("?full", "?q=full")) else ""
     return site.session.request(method, site.url + path, json=body, timeout=30)
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workmail_local.errors import InvalidSearch
 from workmail_local.mail.search_query import ALL, ATTACHMENT, FLAGS, HELP, Condition, Kind, SearchQuery, fold_text
 
 
@@ -48,6 +49,28 @@ def test_an_operator_without_this_value_is_text_and_is_named(text: str) -> None:
     query = SearchQuery.parse(f"{text} offer")
     assert [each.value for each in query.conditions] == [text, "offer"]
     assert query.as_text == ((text,) if not text.endswith(":") else ())
+
+
+@pytest.mark.parametrize("text", [*(example for example, _ in HELP), '"re:offer"', 'subject:"a: b"', 'say"hi"', "-spam -is:junk"])
+def test_a_clear_search_is_one_to_delete_by(text: str) -> None:
+    assert SearchQuery.parse_clear(text) == SearchQuery.parse(text)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ['from:""', '""', "from:", "-is:chnged", "sender:nora", "re:offer", "http://example.com/x", "12:30", 'to:" "', '"an open end', '"'],
+)
+def test_a_part_that_may_mean_something_else_is_none_to_delete_by(part: str) -> None:
+    for text in (part, f"offer {part}"):
+        assert SearchQuery.parse(text).unclear == (part,)
+        with pytest.raises(InvalidSearch, match="may mean something else"):
+            SearchQuery.parse_clear(text)
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_search_is_none_to_delete_by(text: str) -> None:
+    with pytest.raises(InvalidSearch, match="the search is empty"):
+        SearchQuery.parse_clear(text)
 
 
 def test_days_begin_in_the_zone_of_this_machine() -> None:

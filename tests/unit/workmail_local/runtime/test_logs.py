@@ -45,14 +45,35 @@ def test_a_log_without_metrics_gives_no_text() -> None:
     assert format_metrics("hello\n{}\n") == ""
 
 
+CONDITION = {"condition": "subject", "wanted": "subject contains x", "observed": "x", "answer": "yes", "depth": 0}
 RULE = {
     "rule": "Contracts",
     "state": "applies",
     "result": "applies to all recipients",
     "recipients": ["ana@example.com"],
     "actions": ["drop"],
-    "conditions": [{"condition": "subject", "wanted": "subject contains x", "observed": "x", "answer": "yes", "depth": 0}],
+    "conditions": [CONDITION],
 }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {**RULE, "rule": 7},
+        {**RULE, "result": None},
+        {**RULE, "recipients": "ana@example.com"},
+        {**RULE, "recipients": [1]},
+        {**RULE, "actions": [["drop"]]},
+        {**RULE, "state": "maybe"},
+        {**RULE, "conditions": {}},
+        {**RULE, "conditions": [{**CONDITION, "depth": "x"}]},
+        {**RULE, "conditions": [{**CONDITION, "depth": True}]},
+        {**RULE, "conditions": [{**CONDITION, "answer": 1}]},
+    ],
+)
+def test_a_field_of_this_name_with_other_values_stays_in_the_log(wrong: object) -> None:
+    log = json.dumps({"decision": [RULE, wrong]})
+    assert split_decision(log) == (log, ())
 
 
 def test_the_decision_is_taken_out_of_the_log() -> None:
