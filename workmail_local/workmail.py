@@ -36,7 +36,8 @@ from workmail_local.config.configuration import Configuration, load_configuratio
 from workmail_local.config.numbers import PORT, SPEED, WAIT
 from workmail_local.config.problems import FileProblem, find_policy_problems
 from workmail_local.config.smtp import Tls
-from workmail_local.errors import HookFailed, LocalError, UnknownMessage
+from workmail_local.errors import HookFailed, InvalidArgument, LocalError, UnknownMessage
+from workmail_local.mail.addresses import list_addresses
 from workmail_local.mail.arrival import PAUSE_S, Arrival
 from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
 from workmail_local.mail.history import Destination, History, MessageTrace
@@ -160,7 +161,7 @@ class LocalWorkMail(LocalAws):
         message: bytes | str | Message | Path,
         *,
         mail_from: str | None = None,
-        to: Sequence[str] = (),
+        to: str | Sequence[str] = (),
         direction: FlowDirection | str | None = None,
         event: Mapping[str, Any] | None = None,
         expect_failure: bool = False,
@@ -170,7 +171,7 @@ class LocalWorkMail(LocalAws):
 
         Args:
             message: see `to_octets`. Of a `Message`, Bcc is only for the envelope.
-            mail_from, to: the envelope; missing parts come from the header.
+            mail_from, to: the envelope, `to` as one address or several; missing parts come from the header.
             direction: `INBOUND` or `OUTBOUND`; by default outbound when the sender is in the organization.
             event: see `accept`.
             expect_failure: whether to wait for the retries of a function that fails, and return the trace.
@@ -188,7 +189,7 @@ class LocalWorkMail(LocalAws):
         __tracebackhide__ = True
         WAIT.check("wait_s", wait_s)
         raw = to_octets(message)
-        overrides = EnvelopeOverrides(FlowDirection(direction.upper()) if direction else None, mail_from, to)
+        overrides = EnvelopeOverrides(_parse_direction(direction) if direction else None, mail_from, to)
         envelope = envelope_for(raw, overrides, self.configuration.domains)
         sender = envelope.author if mail_from is None else mail_from
         transferred = without_blind_copies(message) if isinstance(message, Message) else raw
@@ -214,7 +215,7 @@ class LocalWorkMail(LocalAws):
                 raise describe_failure(number, run)
 
     def send_again(
-        self, number: int, *, mail_from: str | None = None, to: Sequence[str] = (), expect_failure: bool = False, wait_s: float = 60.0
+        self, number: int, *, mail_from: str | None = None, to: str | Sequence[str] = (), expect_failure: bool = False, wait_s: float = 60.0
     ) -> MessageTrace:
         """Send a stored message, as it was accepted, as a new message, and wait until it is done.
 
@@ -234,14 +235,14 @@ class LocalWorkMail(LocalAws):
         again = self.accept(self.load_submission(number, mail_from=mail_from, to=to))
         return self._wait_for_success(again, wait_s, expect_failure=expect_failure)
 
-    def load_submission(self, number: int, *, mail_from: str | None = None, to: Sequence[str] = ()) -> Submission:
+    def load_submission(self, number: int, *, mail_from: str | None = None, to: str | Sequence[str] = ()) -> Submission:
         """Return a stored message as it was accepted, perhaps with another envelope. Raises UnknownMessage."""
         trace, raw = self.history.trace(number), self.history.original(number)
         if trace is None or raw is None:
             raise UnknownMessage(f"there is no message {number}")
         summary = trace.summary
         sender = summary.mail_from if mail_from is None else mail_from
-        return Submission(summary.direction, sender, tuple(to) or summary.recipients, raw)
+        return Submission(summary.direction, sender, list_addresses(to) or summary.recipients, raw)
 
     def retry_now(self, number: int) -> int:
         """Start the next attempt of each job of a message that waits for one; return how many jobs waited.
@@ -255,11 +256,11 @@ class LocalWorkMail(LocalAws):
             raise UnknownMessage(f"there is no message {number}")
         return self.mail_server.workers.retry_now(number)
 
-    def release(self, number: int, *, to: Sequence[str], run_number: int = 1, again: bool = False) -> Release:
+    def release(self, number: int, *, to: str | Sequence[str], run_number: int = 1, again: bool = False) -> Release:
         """Send a message, as it is after the rules, to a real SMTP server: that of [release] in the configuration.
 
         Args:
-            to: the recipients; each must match `allowed-recipients`.
+            to: the recipient or recipients; each must match `allowed-recipients`.
             run_number: the rule run whose content is sent, 1 for the first.
             again: send it although it was released before.
 
@@ -269,7 +270,7 @@ class LocalWorkMail(LocalAws):
         releases = self.mail_server.releases
         trace = self.history.trace(number)
         known = len(releases.list(trace)) if again and trace else 0
-        return releases.release(number, to, run_number=run_number, known=known)
+        return releases.release(number, list_addresses(to), run_number=run_number, known=known)
 
     def accept(self, submission: Submission, *, event: Mapping[str, Any] | None = None) -> int:
         """Accept a message as the SMTP server does, and return its number. It is processed in the background.
@@ -372,11 +373,11 @@ class LocalWorkMail(LocalAws):
             port, host: where the server listens; port 0 lets the system choose.
 
         Raises:
-            InvalidArgument: the port is out of its range.
+            InvalidArgument: the port is out of its range, or there is no such direction.
             PortError: the port is in use.
         """
         PORT.check("port", port)
-        direction = FlowDirection(direction.upper())
+        direction = _parse_direction(direction)
         if direction not in self._smtp:
             policy = RecipientPolicy(self.mail_server.workers, lambda: self.configuration)
             server = SmtpServer(direction, policy, host=host, port=port, settings=self.configuration.smtp, tls=self._smtp_tls(host))
@@ -403,7 +404,7 @@ class LocalWorkMail(LocalAws):
     def smtp_address(self, direction: FlowDirection | str) -> str:
         """Return the address of the SMTP server for one direction, as `host:port`; start the server at the first call."""
         port = self.smtp_port(direction)
-        return join_address(self._smtp[FlowDirection(direction.upper())].host, port)
+        return join_address(self._smtp[_parse_direction(direction)].host, port)
 
     @property
     def configuration(self) -> Configuration:
@@ -484,6 +485,14 @@ class LocalWorkMail(LocalAws):
         with self._lock:
             own = {self.bucket, *self._own_buckets}
         self._rewritten.add((each for each in references if each.bucket in own), self._s3)
+
+
+def _parse_direction(text: str) -> FlowDirection:
+    """Return the direction of a text in any case. Raises InvalidArgument: there is none of this name."""
+    try:
+        return FlowDirection(text.upper())
+    except ValueError:
+        raise InvalidArgument("direction must be INBOUND or OUTBOUND") from None
 
 
 def _find_own(configuration: Configuration, variable: str, valid: re.Pattern[str]) -> frozenset[str]:

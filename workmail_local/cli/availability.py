@@ -76,17 +76,23 @@ def check(where: str) -> int:
 def _load_configuration(where: str) -> Configuration:
     try:
         source = _open_secret(where.removeprefix(_SECRET)) if where.startswith(_SECRET) else FileSource(Path(where))
-        return config.load(source.read(fresh=True))
+        text = source.read(fresh=True)
     except SettingsError as error:
         raise InvalidArgument(str(error)) from None
+    try:
+        return config.load(text)
+    except SettingsError as error:
+        raise InvalidArgument(f"{where}: {error}") from None
 
 
 def _open_secret(name: str) -> SecretSource:
     # Imported late: botocore is slow to load, and a file does not need it.
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, NoRegionError
 
     try:
         return SecretSource(name)
+    except NoRegionError:
+        raise InvalidArgument("no region is configured: set AWS_DEFAULT_REGION") from None
     except BotoCoreError as error:
         raise InvalidArgument(f"{error} (AWS_DEFAULT_REGION, AWS_PROFILE)") from None
 

@@ -27,12 +27,13 @@ class ConfigurationError(LocalError):
         line: the line of the key or the table; 0 when it is unknown.
         place: the table, by its name if it has one, such as `rule "Offers"`.
         key: the key in the table; "" for the table itself.
-        found, expected: descriptions.
+        found, expected: descriptions; `expected` is "" when `found` is a sentence.
     """
 
     def __init__(self, file: str, line: int, place: str, key: str, *, found: str, expected: str) -> None:
         where = [f"{file}:{line}" if file and line else file, place, key]
-        super().__init__(escape_controls(f"{': '.join(filter(None, where))}: expected {expected}, found {found}"))
+        what = f"expected {expected}, found {found}" if expected else found
+        super().__init__(escape_controls(": ".join(filter(None, (*where, what)))))
         self.file, self.line, self.place, self.key, self.found, self.expected = file, line, place, key, found, expected
 
 
@@ -49,10 +50,12 @@ class Source:
         try:
             return Table(self, tomllib.loads(self.text))
         except ValueError as error:  # also a whole number with more digits than Python reads
-            line = _LINE.search(str(error))
-            raise ConfigurationError(self.name, int(line[1]) if line else 0, "", "", found=str(error), expected="TOML") from None
+            why = str(error)
+            line = _LINE.search(why)
+            found = f"invalid TOML: {why[:1].lower()}{why[1:]}"
+            raise ConfigurationError(self.name, int(line[1]) if line else 0, "", "", found=found, expected="") from None
         except RecursionError:
-            raise ConfigurationError(self.name, 0, "", "", found="too many nested brackets", expected="TOML") from None
+            raise ConfigurationError(self.name, 0, "", "", found="invalid TOML: expected fewer nested brackets", expected="") from None
 
     def find_line(self, header: str, number: int, key: str) -> int:
         """Return the line of a key, or else of its table. It is searched for, because tomllib does not report lines.

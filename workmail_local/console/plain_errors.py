@@ -24,13 +24,18 @@ def describe_os_error(error: OSError) -> str:
     >>> describe_os_error(FileNotFoundError(errno.ENOENT, "", "saved.eml"))
     'no such file: saved.eml'
     """
+    words = describe_reason(error)
+    if error.errno is None or not isinstance(error.filename, str | bytes):
+        return words
+    return f"{words}: {fit(escape_controls(os.fsdecode(error.filename)), _NAME, keep_end=True)}"
+
+
+def describe_reason(error: OSError) -> str:
+    """Return the error in plain words, without the name of a file."""
     if error.errno is None:
         return escape_controls(str(error)) or type(error).__name__
     text = error.strerror or os.strerror(error.errno)
-    words = _WORDS.get(error.errno, text[:1].lower() + text[1:])
-    if not isinstance(error.filename, str | bytes):
-        return words
-    return f"{words}: {fit(escape_controls(os.fsdecode(error.filename)), _NAME, keep_end=True)}"
+    return _WORDS.get(error.errno, text[:1].lower() + text[1:])
 
 
 def describe_error(error: Exception) -> str:

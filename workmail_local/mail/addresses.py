@@ -1,7 +1,7 @@
 """Mail addresses: their syntax in SMTP, their domain, and the members of a group. `mailhooks.address_patterns.canonical` compares them."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from mailhooks.address_patterns import ascii_domain, canonical
 
@@ -26,6 +26,15 @@ def is_mailbox(text: str) -> bool:
     (True, True, False)
     """
     return _MAILBOX.fullmatch(text) is not None and len(text.encode()) <= MAX_ADDRESS_OCTETS
+
+
+def list_addresses(addresses: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one address, or several, as a tuple. A text is one address; "" is none.
+
+    >>> list_addresses("ana@example.com"), list_addresses(["ana@example.com", "ben@example.com"])
+    (('ana@example.com',), ('ana@example.com', 'ben@example.com'))
+    """
+    return tuple(filter(None, [addresses] if isinstance(addresses, str) else addresses))
 
 
 def domain_of(address: str) -> str:

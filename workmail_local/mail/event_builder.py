@@ -13,7 +13,7 @@ from mailhooks.mime.displayed_text import read_field
 from mailhooks.mime.mailboxes import find_mailboxes
 from mailhooks.mime.message import Message
 from workmail_local.errors import NoEnvelope
-from workmail_local.mail.addresses import domain_of
+from workmail_local.mail.addresses import domain_of, list_addresses
 
 MAX_SUBJECT = 256
 """Characters of the subject in an event (guide, "Lambda event data": `subject`)."""
@@ -65,11 +65,11 @@ def _describe_authors(message: Message, of_envelope: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeOverrides:
-    """The parts of an envelope that the caller sets; None or empty parts come from the header."""
+    """The parts of an envelope that the caller sets; None or empty parts come from the header. A text is one recipient."""
 
     direction: FlowDirection | None = None
     mail_from: str | None = None
-    recipients: Sequence[str] = ()
+    recipients: str | Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +93,16 @@ def envelope_for(raw: bytes, overrides: EnvelopeOverrides, organization_domains:
     domains = {ascii_domain(domain) for domain in organization_domains}
     author = overrides.mail_from or HeaderSummary.of(raw).author
     if not author:
-        raise NoEnvelope("the message names no sender: give one with --from")
+        raise NoEnvelope("the message names no sender: give one (mail_from; in a command --from)")
     direction = overrides.direction or (FlowDirection.OUTBOUND if domain_of(author) in domains else FlowDirection.INBOUND)
-    recipients = list(overrides.recipients) or find_envelope_addresses(Message(raw), "to", "cc", "bcc")
-    if direction is FlowDirection.INBOUND and not overrides.recipients:
-        recipients = [address for address in recipients if domain_of(address) in domains]
+    given = list_addresses(overrides.recipients)
+    recipients = given or tuple(find_envelope_addresses(Message(raw), "to", "cc", "bcc"))
+    if direction is FlowDirection.INBOUND and not given:
+        recipients = tuple(address for address in recipients if domain_of(address) in domains)
     if not recipients:
         where = f" in {', '.join(sorted(domains))}" if domains and direction is FlowDirection.INBOUND else ""
-        raise NoEnvelope(f"the message names no recipient{where}: give one or more with --to")
-    return Envelope(direction, author, tuple(recipients))
+        raise NoEnvelope(f"the message names no recipient{where}: give one or more (to; in a command --to)")
+    return Envelope(direction, author, recipients)
 
 
 def event_for(raw: bytes, overrides: EnvelopeOverrides, organization_domains: Collection[str]) -> dict[str, Any]:

@@ -44,11 +44,13 @@ class Delivery:
         outcomes: one for each recipient of the event, in its order, then those that the response adds.
         unlisted: the outcome for the recipients that a truncated event omits; None when the event is complete.
         notes: hints for the author of the hook.
+        problem: what is wrong with the response; "" for nothing.
     """
 
     outcomes: tuple[RecipientOutcome, ...]
     unlisted: RecipientOutcome | None = None
     notes: tuple[str, ...] = ()
+    problem: str = ""
 
 
 def apply_verdict(
@@ -68,10 +70,11 @@ def apply_verdict(
     domains = {ascii_domain(domain) for domain in organization_domains}
     outcomes = [_outcome(address, named, for_all, fallback) for address in recipients.values()]
     notes: list[str] = []
+    problem = ""
     if len(actions) > MAX_ACTIONS:
         notes.append(f"the response has {len(actions)} actions: WorkMail applies the first {MAX_ACTIONS}")
     if response and (missing := sum(outcome.origin is Origin.FALLBACK for outcome in outcomes)):
-        notes.append(f"the response leaves out {missing} of {len(outcomes)} recipients: they get the fallback action")
+        problem = f"the response leaves out {missing} of {len(outcomes)} recipients: they get the fallback action"
     for key, (address, action) in named.items():
         if key in recipients:
             continue
@@ -80,7 +83,7 @@ def apply_verdict(
         else:
             outcomes.append(RecipientOutcome(address, action, Origin.ADDED))
     unlisted = _outcome("", {}, for_all, fallback) if event.truncated else None
-    return Delivery(tuple(outcomes), unlisted, tuple(notes))
+    return Delivery(tuple(outcomes), unlisted, tuple(notes), problem)
 
 
 def unique_addresses(addresses: Iterable[str]) -> dict[str, str]:

@@ -150,7 +150,7 @@ class JobProcessor:
         except LocalError as error:
             invocation = Invocation(error=str(error), unloadable=True)
         for logged in find_problems(invocation.log):
-            add = job.with_notes if logged.level == "WARNING" else job.with_failures if logged.of_hook else job.with_problems
+            add = job.with_failures if logged.is_failure else job.with_notes if logged.level == "WARNING" else job.with_problems
             job = add(f"logged: {logged.text}")
         job = job.with_failures(*(f"Put refused: {why}" for why in self.store.rejections(job.run.message_id)))
         response = "" if invocation.error is not None else json.dumps(invocation.response, ensure_ascii=False)

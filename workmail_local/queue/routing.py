@@ -93,6 +93,7 @@ def _with_event(jobs: list[DeliveryJob], event: Mapping[str, Any]) -> DeliveryJo
 def decide(job: DeliveryJob, delivery: Delivery, configuration: Configuration) -> DeliveryJob:
     """Return a job with the result for each of its recipients."""
     results, notes = recipient_results(job, delivery, configuration)
+    job = job.with_failures(delivery.problem) if delivery.problem else job
     return job.with_notes(*delivery.notes, *notes).with_run(state=State.DECIDED, due=None, results=results)
 
 

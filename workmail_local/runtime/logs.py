@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from mailhooks.errors import MessageRejected
 from mailhooks.policy.evaluation.explanation import ConditionExplanation, RuleExplanation, RuleState
 from mailhooks.report_names import LogKey
 
@@ -45,12 +46,12 @@ class LogProblem(NamedTuple):
     """A line of a log, of level WARNING, ERROR or CRITICAL.
 
     Attributes:
-        of_hook: whether it is the library's own line about a hook.
+        is_failure: whether it is the library's line about a hook that failed, or that made content which WorkMail rejects.
     """
 
     level: str
     text: str
-    of_hook: bool
+    is_failure: bool
 
 
 def find_problems(log: str) -> list[LogProblem]:
@@ -64,8 +65,9 @@ def find_problems(log: str) -> list[LogProblem]:
         if level in {"WARNING", "ERROR", "CRITICAL"}:
             reasons = [str(entry[key]) for key in ("reason", "detail") if entry.get(key)]
             text = str(entry.get("message", ""))
-            of_hook = bool(entry.get("hook") and entry.get("reason"))
-            found.append(LogProblem(level, f"{text} ({': '.join(reasons)})" if reasons else text, of_hook))
+            reason = entry.get(LogKey.REASON) if entry.get(LogKey.HOOK) else None
+            is_failure = bool(reason) and (level != "WARNING" or reason == MessageRejected.__name__)
+            found.append(LogProblem(level, f"{text} ({': '.join(reasons)})" if reasons else text, is_failure))
     return found
 
 

@@ -38,7 +38,7 @@ class MessageFrozen(PermanentError):
 
 
 class MessageRejected(PermanentError):
-    """WorkMail rejects the changed content; the text has the reason."""
+    """WorkMail rejects the changed content, or would reject the content that a hook made; the text has the reason."""
 
 
 class CannotChangeSafely(PermanentError):

@@ -193,7 +193,7 @@ def test_an_error_names_the_setting(setting: str, tmp_path: Any, capsys: pytest.
 
 def test_a_missing_file_is_named_by_its_setting(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     availability_handler(settings=settings(availability_config=str(tmp_path / "none.json")))(request("a@example.net"), None)
-    assert "AVAILABILITY_CONFIG: none.json: the configuration cannot be read (FileNotFoundError)" in capsys.readouterr().out
+    assert "AVAILABILITY_CONFIG: none.json: the configuration cannot be read: no such file or directory" in capsys.readouterr().out
 
 
 def test_an_empty_file_is_named_by_its_setting(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -169,7 +169,7 @@ def test_a_message_cannot_be_replaced_by_nothing_or_by_too_much(log):
     handler_of(lambda mail: mail.replace(b""), memory)(event(), None)
     assert log().lines[0]["reason"] == "ValueError"
     handler_of(lambda mail: mail.replace(bytes(40 * 1024 * 1024 + 1)), memory)(event(), None)
-    assert log().lines[0]["reason"] == "CannotChangeSafely"
+    assert log().lines[0]["reason"] == "MessageRejected"
     assert memory.puts == 0
 
 

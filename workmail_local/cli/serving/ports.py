@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from workmail_local.console.plain_errors import describe_reason
 from workmail_local.console.style import display_path
 from workmail_local.errors import InvalidArgument, PortError, ServerError
 from workmail_local.running_server import find_running
@@ -21,7 +22,11 @@ _OPTIONS: Final = (*_FOR_OTHERS, "--port", "--s3-port")
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ServerError if another server runs in this folder."""
+    """Create the folder. Raises ServerError: it cannot be created, or another server runs in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServerError(f"--folder: {display_path(folder)} cannot be created: {describe_reason(error)}") from None
     if running := find_running(folder):
         raise ServerError(
             f"a server already runs in {display_path(folder)} (process {running.pid}, {running.page}): stop it, or give another --folder"

@@ -114,9 +114,11 @@ class _Servers(Lifecycle):
         check_folder(options.folder)
         check_ports(options)
         samples, settings = load_samples(options.events), read_settings(options.events / SETTINGS_FILE)
+        configuration = self._load_configuration()
         if options.fresh:
+            # After all that may fail: a server that does not start deletes no mail.
             remove_all(options.folder)
-        wm = self._workmail = self._start_workmail()
+        wm = self._workmail = self._start_workmail(configuration)
         for sample in samples:
             _add_to_store(wm, sample)
         sample_calendars.publish(wm)
@@ -158,10 +160,10 @@ class _Servers(Lifecycle):
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         return self._lines.format(job, trace, now, width)
 
-    def _start_workmail(self) -> LocalWorkMail:
+    def _start_workmail(self, configuration: ConfigReload) -> LocalWorkMail:
         options = self._options
         workmail = LocalWorkMail(
-            self._load_configuration(),
+            configuration,
             folder=options.folder,
             speed=options.speed,
             lambda_endpoint=options.lambda_endpoint,

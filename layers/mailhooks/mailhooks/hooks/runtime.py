@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
-from mailhooks.errors import CannotChangeSafely, MailhooksError, Misconfigured, PermanentError, TransientError
+from mailhooks.errors import CannotChangeSafely, MailhooksError, MessageRejected, Misconfigured, PermanentError, TransientError
 from mailhooks.hooks.invocation import ContentStore, Mail, Record, Reply, to_reply
 from mailhooks.hooks.report import Handler, Reporter
 from mailhooks.settings import OnError, Settings, env
@@ -203,7 +203,8 @@ class _HandlerRuntime:
         """Write a change. Return the new size in octets; None if it changes nothing.
 
         Raises:
-            CannotChangeSafely: WorkMail would reject the change.
+            MessageRejected: WorkMail would reject the content that the hook made.
+            CannotChangeSafely: WorkMail would reject any change, for a fault of the received message.
             PermanentError, TransientError, Misconfigured: see `MessageFlow.put`.
         """
         from mailhooks.hooks.preflight import prepare_change, rejection_text
@@ -212,7 +213,8 @@ class _HandlerRuntime:
         if not prepared.edits:
             return None
         if prepared.rejections:
-            raise CannotChangeSafely(rejection_text(prepared.rejections))
+            of_message = all(rejection.before for rejection in prepared.rejections)
+            raise (CannotChangeSafely if of_message else MessageRejected)(rejection_text(prepared.rejections))
         self._content().put(mail.event.message_id, prepared.pieces(), mail.deadline)
         return prepared.size
 

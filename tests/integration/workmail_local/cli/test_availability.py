@@ -96,6 +96,22 @@ def test_invalid_question_names_the_option(config: str, arguments: tuple[str, ..
     assert text in capsys.readouterr().err
 
 
+def test_an_unreadable_configuration_is_an_error_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    (tmp_path / "p.yaml").write_text("rules: []")
+    for where, why in (
+        (str(tmp_path / "none.json"), "none.json: the configuration cannot be read: no such file or directory"),
+        (str(tmp_path / "p.yaml"), f"{tmp_path / 'p.yaml'}: the configuration is not JSON"),
+        ("secret:x", "no region is configured: set AWS_DEFAULT_REGION"),
+    ):
+        assert main(["availability", "--config", where, "--ask", "a@example.com"]) == 2
+        assert why in capsys.readouterr().err
+
+
 def test_invalid_configuration_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "config.json"
     file.write_text("{}")

@@ -20,6 +20,7 @@ from workmail_local.cli.main import main
 from workmail_local.cli.serving.export import print_export
 from workmail_local.config.functions import ROOT
 from workmail_local.running_server import RunningServer, find_running, write_running
+from workmail_local.workmail import LocalWorkMail
 
 ANA, NORA = "ana@example.com", "nora@example.net"
 CONFIG = """
@@ -127,14 +128,34 @@ def test_a_port_in_use_is_an_error_that_names_the_option(option: str, command: l
     assert shown.out == ""
 
 
-def test_a_port_in_use_deletes_no_mail(command: list[str], capsys: pytest.CaptureFixture[str]):
-    kept = Path(command[command.index("--folder") + 1]) / "mailboxes" / ANA / "new" / "1"
-    kept.parent.mkdir(parents=True)
-    kept.touch()
+@pytest.mark.parametrize("cause", ["port", "configuration", "policy", "samples"])
+def test_a_server_that_does_not_start_deletes_no_mail(cause: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with LocalWorkMail(folder=tmp_path / "mail") as wm:
+        wm.send(f"From: {NORA}\r\nTo: {ANA}\r\n\r\nHello\r\n")
+        [kept] = wm.delivered(ANA)
+    (tmp_path / "bad").mkdir()
+    for name in ("bad.toml", "bad.yaml", "bad/bad.json"):
+        (tmp_path / name).write_text("[")
+    (tmp_path / "bad/bad.eml").touch()
     with socket.create_server(("127.0.0.1", 0)) as other:
-        assert main([*command[3:], "--fresh", "--web-port", str(other.getsockname()[1])]) == 2
-    assert "--web-port" in capsys.readouterr().err
-    assert kept.exists()
+        options = {
+            "port": ["--web-port", str(other.getsockname()[1])],
+            "configuration": ["--config", str(tmp_path / "bad.toml")],
+            "policy": ["--policy", str(tmp_path / "bad.yaml")],
+            "samples": ["--events", str(tmp_path / "bad")],
+        }
+        assert main([*command[3:], "--fresh", *options[cause]]) == 2
+    assert capsys.readouterr().err.startswith("workmail-hooks serve: ")
+    assert kept.path.exists()
+    assert (tmp_path / "mail/spool.db").exists()
+
+
+def test_a_folder_that_cannot_be_created_is_named(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    file = tmp_path / "file"
+    file.touch()
+    for folder, why in ((file / "mail", "a part of this path is a file, not a folder"), (file, "file exists")):
+        assert main([*command[3:], "--folder", str(folder)]) == 2
+        assert capsys.readouterr().err == f"workmail-hooks serve: --folder: {folder} cannot be created: {why}\n"
 
 
 def test_one_port_for_two_servers_is_an_error(command: list[str], capsys: pytest.CaptureFixture[str]):

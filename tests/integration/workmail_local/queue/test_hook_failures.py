@@ -107,8 +107,34 @@ class TestAFunctionWithoutTheLibrary:
         [failure] = fail(wm, hook.configuration()).failures
         assert failure.startswith("Put refused: MessageRejected")
 
+    def test_whose_response_leaves_out_a_recipient(self, wm: LocalWorkMail, hook: Hook) -> None:
+        hook.write("    return {'actions': [{'action': {'type': 'DEFAULT'}, 'recipients': ['ben@example.com']}]}\n")
+        assert fail(wm, hook.configuration()).failures == ("the response leaves out 1 of 1 recipients: they get the fallback action",)
+        wm.wait_until_idle(60)
+        assert len(wm.delivered(ANA)) == 1
+
 
 class TestAHookOfTheLibrary:
+    @pytest.mark.parametrize("change", ['replace(b"no header")', 'replace(mail.raw.replace(b"Date", b"X-Date"))'])
+    def test_that_makes_content_which_workmail_rejects(self, change: str, wm: LocalWorkMail, hook: Hook) -> None:
+        (hook.folder / "app.py").write_text(
+            f"from mailhooks.hook import sync_hook\ndef odd(mail):\n    mail.{change}\nhandler = sync_hook(odd)\n"
+        )
+        [failure] = fail(wm, hook.configuration()).failures
+        assert "MessageRejected: WorkMail would reject the changed message: " in failure
+        wm.wait_until_idle(60)
+        assert [copy.raw.endswith(RAW) for copy in wm.delivered(ANA)] == [True]
+
+    def test_that_cannot_change_a_message_for_a_fault_of_its_own_does_not_fail(self, wm: LocalWorkMail, hook: Hook) -> None:
+        (hook.folder / "app.py").write_text(
+            "from mailhooks.hook import sync_hook\n"
+            "def tag(mail):\n    mail.replace(mail.raw.replace(b'Offer', b'[X] Offer'))\nhandler = sync_hook(tag)\n"
+        )
+        wm.reset(hook.configuration())
+        [run] = wm.send(RAW.replace(b"Date", b"X-Date")).rule_runs
+        assert (run.failures, run.changed) == ((), False)
+        assert "CannotChangeSafely: WorkMail would reject" in run.notes[0]
+
     @pytest.mark.parametrize("on_error", ["deliver", "retry"])
     @pytest.mark.parametrize("kind", ["sync", "async"])
     def test_that_raises_is_a_failure_also_if_the_mail_is_delivered(self, kind: str, on_error: str, wm: LocalWorkMail, hook: Hook) -> None:

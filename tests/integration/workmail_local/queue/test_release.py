@@ -55,7 +55,7 @@ def test_the_content_after_the_rules_is_sent_byte_for_byte(wm: LocalWorkMail, ho
 
 def test_a_sender_of_the_configuration_replaces_that_of_the_envelope(wm: LocalWorkMail, server: Recorder) -> None:
     wm.reset(ORGANIZATION + table(server.port, f'tls = "none"\nmail-from = "{ME}"'))
-    wm.release(wm.send(RAW, to=[ANA]).summary.number, to=[ME])
+    wm.release(wm.send(RAW, to=[ANA]).summary.number, to=ME)
     assert server.received[0][:2] == (ME, [ME])
 
 

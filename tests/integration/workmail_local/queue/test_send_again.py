@@ -1,12 +1,14 @@
 """A stored message that is sent again, and an attempt that starts at once."""
 
+from functools import partial
+
 import pytest
 
 from mailhooks.contract import FlowDirection
 from tests.integration.workmail_local.queue.conftest import Hook
 from tests.integration.workmail_local.queue.test_mail_flow import ANA, BEN, CHANGE, DEFAULT, NORA, RAW, destinations
 from tests.support.waiting import wait_until
-from workmail_local.errors import HookFailed, UnknownMessage
+from workmail_local.errors import HookFailed, InvalidArgument, UnknownMessage
 from workmail_local.mail.history import Destination
 from workmail_local.mail.submission import Submission
 from workmail_local.workmail import LocalWorkMail
@@ -29,6 +31,18 @@ def test_a_message_is_sent_again_with_another_envelope(wm: LocalWorkMail) -> Non
     second = wm.send_again(first.number, mail_from="", to=[BEN])
     assert (second.summary.mail_from, destinations(second)) == ("", {BEN: Destination.INBOX})
     assert len(wm.delivered(ANA)) == len(wm.delivered(BEN)) == 1
+
+
+def test_a_text_is_one_recipient(wm: LocalWorkMail) -> None:
+    first = wm.send(RAW, to=ANA).summary
+    assert first.recipients == (ANA,)
+    assert wm.send_again(first.number, to=BEN).summary.recipients == (BEN,)
+
+
+def test_an_unknown_direction_is_an_error_in_words(wm: LocalWorkMail) -> None:
+    for act in (partial(wm.send, RAW, direction="sideways"), partial(wm.smtp_port, "sideways")):
+        with pytest.raises(InvalidArgument, match="direction must be INBOUND or OUTBOUND"):
+            act()
 
 
 def test_a_function_that_fails_again_is_an_error_as_in_send(wm: LocalWorkMail, hook: Hook) -> None:

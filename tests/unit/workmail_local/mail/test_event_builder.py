@@ -27,6 +27,10 @@ def test_the_envelope_comes_from_the_headers_and_is_a_valid_event() -> None:
     assert len(event["invocationId"]) == 32
 
 
+def test_a_text_is_one_recipient() -> None:
+    assert recipients(event_for(INBOUND, EnvelopeOverrides(recipients="clara@example.com"), DOMAINS)) == ["clara@example.com"]
+
+
 def test_an_address_with_white_space_around_its_dots_is_one_recipient() -> None:
     [raw] = [path.read_bytes() for path in CORPUS if path.stem == "rubymail_example11"]
     event = event_for(raw, EnvelopeOverrides(FlowDirection.OUTBOUND), DOMAINS)

@@ -25,10 +25,10 @@ def test_all_recipients_covers_those_that_no_other_action_names() -> None:
     assert outcomes(entry("DEFAULT", every=True), entry("DROP", BEN)) == {ANA: "DEFAULT all", BEN: "DROP named"}
 
 
-def test_recipients_that_are_left_out_get_the_fallback_action_with_a_note() -> None:
+def test_recipients_that_are_left_out_get_the_fallback_action_which_is_a_problem() -> None:
     delivery = apply_verdict(parsed(ANA, BEN), {"actions": [entry("DEFAULT", ANA)]}, DROP, ())
     assert [(outcome.action, outcome.origin) for outcome in delivery.outcomes] == [(DEFAULT, Origin.NAMED), (DROP, Origin.FALLBACK)]
-    assert delivery.notes == ("the response leaves out 1 of 2 recipients: they get the fallback action",)
+    assert delivery.problem == "the response leaves out 1 of 2 recipients: they get the fallback action"
 
 
 def test_without_a_response_the_fallback_action_applies_to_all() -> None:

@@ -233,7 +233,7 @@ def test_another_envelope_file_is_a_row_with_an_error(run_replay, tmp_path: Path
 
 def test_options_set_the_envelope_of_all_messages(run_replay, tmp_path: Path) -> None:
     save_message(tmp_path / "mail", b"From: x@example.org\r\nSubject: Our contract\r\n\r\n", "a.eml")
-    assert "give one or more with --to" in run_replay("--csv", str(tmp_path / "out.csv"))[1] + (tmp_path / "out.csv").read_text("utf-8")
+    assert "give one or more (to;" in run_replay("--csv", str(tmp_path / "out.csv"))[1] + (tmp_path / "out.csv").read_text("utf-8")
     assert run_replay("--to", "ana@example.com")[1].startswith("a.eml External banner, Co... 1 BOUNCE")
 
 

@@ -77,7 +77,10 @@ def test_an_inbound_action_on_outbound_mail_breaks_the_contract(start: Start) ->
 def test_more_than_ten_actions_are_a_problem_but_ten_of_them_apply(start: Start) -> None:
     people = [f"p{number}@example.com" for number in range(11)]
     trace = start({"actions": [{"action": {"type": "DROP"}, "recipients": [person]} for person in people]}).send(*people)
-    assert trace.rule_runs[0].problems == ("contract broken, in the response: more than 10 actions",)
+    assert trace.rule_runs[0].problems == (
+        "contract broken, in the response: more than 10 actions",
+        "the response leaves out 1 of 11 recipients: they get the fallback action",
+    )
     assert [each for each, where in destinations(trace).items() if where is Destination.INBOX] == ["p10@example.com"]
 
 

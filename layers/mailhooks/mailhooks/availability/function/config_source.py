@@ -53,5 +53,8 @@ class FileSource:
     def read(self, *, fresh: bool) -> str:  # noqa: ARG002 - a file is not cached
         try:
             return self._path.read_text("utf-8-sig")
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{self._path.name}: the configuration cannot be read ({type(error).__name__})") from None
+        except OSError as error:
+            why = error.strerror.lower() if error.strerror else type(error).__name__
+            raise SettingsError(f"{self._path.name}: the configuration cannot be read: {why}") from None
+        except ValueError:
+            raise SettingsError(f"{self._path.name}: the configuration cannot be read: it is not text in UTF-8") from None
