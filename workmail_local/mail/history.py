@@ -122,7 +122,7 @@ class MessageSummary(NamedTuple):
         rules: names of the rules that matched.
         destinations: where the message ended, and for how many recipients.
         undelivered: whether it is not delivered yet to a recipient, because a function has not given a valid response.
-        has_attachments: apart from pictures in the text; known some time after the acceptance.
+        has_attachments: apart from pictures in the text.
     """
 
     number: int

@@ -16,6 +16,7 @@ class QueuedMessage(NamedTuple):
         received: seconds since the epoch.
         direction, mail_from, recipients: of the SMTP transaction.
         header: the fields that an event contains.
+        has_attachments: see `MessageSummary`.
     """
 
     number: int
@@ -24,6 +25,7 @@ class QueuedMessage(NamedTuple):
     mail_from: str
     recipients: tuple[str, ...]
     header: HeaderSummary
+    has_attachments: bool = False
 
 
 class DeliveryJob(NamedTuple):

@@ -142,7 +142,7 @@ class SearchQuery:
     @property
     def reads_texts(self) -> bool:
         """Whether a condition is on the texts of messages, which are indexed some time after the messages are accepted."""
-        return any(each.kind in {Kind.TEXT, Kind.TO} or each.value == ATTACHMENT for each in self.conditions)
+        return any(each.kind in {Kind.TEXT, Kind.TO} for each in self.conditions)
 
 
 ALL: Final = SearchQuery()

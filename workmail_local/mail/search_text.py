@@ -27,13 +27,11 @@ class SearchText(NamedTuple):
         recipients: the fields To, Cc and Bcc.
         attachments: the file names of the attachments, also of pictures in the text.
         body: the displayed texts; see `MAX_TEXT`.
-        has_attachments: whether there is an attachment, apart from pictures in the text.
     """
 
     recipients: str
     attachments: str
     body: str
-    has_attachments: bool
 
 
 def read_search_text(raw: bytes, changed: tuple[bytes, ...] = ()) -> SearchText:
@@ -50,8 +48,12 @@ def read_search_text(raw: bytes, changed: tuple[bytes, ...] = ()) -> SearchText:
         fold_text(" ".join(fields)[:_MAX_NAMES]),
         fold_text(" ".join(names)[:_MAX_NAMES]),
         fold_text("\n".join(_read_bodies(message, changed))[:MAX_TEXT]),
-        any(not _is_in_text(part, parent) for part, parent, _ in parts),
     )
+
+
+def has_attachments(raw: bytes) -> bool:
+    """Return whether a message has an attachment, apart from pictures in the text. Never raises; linear time."""
+    return any(not _is_in_text(part, parent) for part, parent, _ in islice(walk(raw, Message(raw).structure.root), _MAX_ATTACHMENTS))
 
 
 def _read_bodies(message: Message, changed: tuple[bytes, ...]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from sqlite3 import Connection
@@ -29,16 +29,26 @@ class StoredRun(NamedTuple):
     message_id: str
 
 
-def remove_messages(database: Connection, numbers: Sequence[int]) -> int:
-    """Remove these messages, as far as they are done; return how many."""
+def remove_messages(database: Connection, numbers: Sequence[int], most_texts: int) -> int:
+    """Remove these messages, as far as they are done; return how many. The index removes more texts than `most_texts` in the background."""
     removed = database.execute(f"DELETE FROM messages WHERE messages.{_DONE}", [json.dumps(numbers)]).rowcount  # noqa: S608 - fixed text
     if not database.execute("SELECT 1 FROM messages LIMIT 1").fetchone():
-        # It is as slow to remove each text from the index as to add it. The index removes other texts in the background.
+        # Faster than to remove each text.
         for statement in ("DROP TABLE texts", TEXTS, "DELETE FROM obsolete_texts"):
             database.execute(statement)
-    elif len(numbers) == 1:
-        database.execute("DELETE FROM texts WHERE rowid = ?", numbers)
+    elif len(numbers) <= most_texts:
+        obsolete = database.execute(
+            "SELECT number FROM obsolete_texts WHERE number IN (SELECT value FROM json_each(?))", [json.dumps(numbers)]
+        )
+        remove_texts(database, obsolete.fetchall())
     return removed
+
+
+def remove_texts(database: Connection, numbers: Iterable[tuple[int]]) -> None:
+    """Remove the texts of deleted messages from the index."""
+    for number in numbers:
+        database.execute("DELETE FROM texts WHERE rowid = ?", number)
+        database.execute("DELETE FROM obsolete_texts WHERE number = ?", number)
 
 
 def remove_all(folder: Path) -> None:

@@ -4,14 +4,17 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
+from workmail_local.errors import SpoolError
 from workmail_local.mail.event_builder import HeaderSummary
 from workmail_local.mail.history import Attempt, MessageSummary, MessageTrace, RuleRun, State
 from workmail_local.mail.job import DeliveryJob, QueuedMessage
 from workmail_local.mail.search_query import ALL, SearchQuery, fold_text
+from workmail_local.mail.search_text import has_attachments
 from workmail_local.mail.submission import Submission
 from workmail_local.storage.message_store import StoredMessage
 from workmail_local.storage.removal import RUNS_OF, StoredRun, remove_messages
@@ -34,7 +37,7 @@ from workmail_local.storage.tables import (
     load_summary,
     summarize,
 )
-from workmail_local.storage.text_index import TextIndex
+from workmail_local.storage.text_index import MOST_REMOVED, TextIndex
 
 _MAX_NUMBER: Final = 2**63 - 1
 _CATCH_UP_S: Final = 1.0
@@ -104,7 +107,9 @@ class Spool:
     def _receive(self, submission: Submission) -> QueuedMessage:
         """Return a message that has no number yet."""
         header = HeaderSummary.of(submission.raw)
-        return QueuedMessage(0, self._clock(), submission.direction, submission.mail_from, submission.recipients, header)
+        return QueuedMessage(
+            0, self._clock(), submission.direction, submission.mail_from, submission.recipients, header, has_attachments(submission.raw)
+        )
 
     def has_unfinished(self) -> bool:
         """Return whether a message is unfinished. Reads one row at most, because callers ask after each job."""
@@ -189,7 +194,11 @@ class Spool:
         return None
 
     def find_done(self, query: SearchQuery) -> list[int]:
-        """Return the numbers of the finished messages that match. All texts are searched, also those of messages that have just arrived."""
+        """Return the numbers of the finished messages that match. All texts are searched, also those of messages that have just arrived.
+
+        Raises:
+            SpoolError: they cannot be indexed: without their texts, `-word` would find all.
+        """
         self._index.catch_up(math.inf if query.reads_texts else 0.0)
         where, values = write_where(query.narrow_to_done(), self._index.find_trigrams)
         return [number for (number,) in self._database.read(f"SELECT number FROM messages WHERE {where}", values)]  # noqa: S608 - fixed text
@@ -200,7 +209,7 @@ class Spool:
 
     def remove(self, numbers: Sequence[int]) -> int:
         """Remove these messages from the file, as far as they are done; return how many."""
-        removed = self._database.write(lambda database: remove_messages(database, numbers))
+        removed = self._database.write(lambda database: remove_messages(database, numbers, MOST_REMOVED))
         self._database.shrink()
         return removed
 
@@ -215,7 +224,9 @@ class Spool:
 
     def summaries(self, *, before: int | None = None, limit: int = 50, query: SearchQuery = ALL) -> Sequence[MessageSummary]:
         if query.reads_texts:
-            self._index.catch_up(_CATCH_UP_S)
+            # On a full disk, what is indexed is found.
+            with suppress(SpoolError):
+                self._index.catch_up(_CATCH_UP_S)
         where, values = write_where(query, self._index.find_trigrams)
         statement = f"SELECT {SUMMARY} FROM messages WHERE number < ? AND {where} ORDER BY number DESC LIMIT ?"  # noqa: S608 - fixed text
         found = self._database.read(statement, [_MAX_NUMBER if before is None else before, *values, limit])
@@ -254,7 +265,7 @@ def _insert(database: Connection, message: QueuedMessage, raw: bytes, create_job
     senders = (message.mail_from, header.author, header.sender, header.from_text)
     number = database.execute(
         "INSERT INTO messages (received, direction, mail_from, recipients, subject, from_text, size, search_from, search_to, "
-        "search_subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "search_subject, has_attachments) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             message.received,
             message.direction,
@@ -266,6 +277,7 @@ def _insert(database: Connection, message: QueuedMessage, raw: bytes, create_job
             fold_text(" ".join(senders)),
             fold_text(" ".join(message.recipients)),
             fold_text(header.subject),
+            message.has_attachments,
         ),
     ).lastrowid
     assert number is not None

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from workmail_local.errors import SpoolError
 from workmail_local.mail.search_text import SearchText, read_search_text
+from workmail_local.storage.removal import remove_texts
 from workmail_local.storage.sqlite import Database
 
 _BATCH: Final = 50
@@ -16,6 +17,9 @@ _BATCH: Final = 50
 
 _BATCH_CHARACTERS: Final = 100_000
 """Characters from which on a transaction indexes no further message: other writes wait for it."""
+
+MOST_REMOVED: Final = 5
+"""Texts that one transaction removes at most: to remove a text from the index is as slow as to add it."""
 
 _POLL_S: Final = 0.3
 _BUSY: Final = 30
@@ -55,11 +59,10 @@ class TextIndex:
         return int(self._database.value("SELECT count(*) FROM messages WHERE to_index > 0"))
 
     def catch_up(self, limit_s: float) -> None:
-        """Index messages until all are indexed or the time is over, the newest first."""
+        """Index messages until all are indexed or the time is over, the newest first. Raises SpoolError."""
         deadline = time.monotonic() + limit_s
-        with suppress(SpoolError):
-            while time.monotonic() < deadline and self._index_some():
-                pass
+        while time.monotonic() < deadline and self._index_some():
+            pass
 
     def find_trigrams(self, beginning: str) -> list[str] | None:
         """Return the trigrams in the index that begin with one or two characters; None if there are more than `_MOST_TRIGRAMS`."""
@@ -87,13 +90,16 @@ class TextIndex:
             for number, count in waiting:
                 texts = self._read_texts(number)
                 found.append((number, count, texts))
-                size += sum(len(text) for text in texts[:3])
+                size += sum(map(len, texts))
                 if size > _BATCH_CHARACTERS:
                     break
-            obsolete = [] if found else self._database.read("SELECT number FROM obsolete_texts LIMIT ?", [_BATCH])
+            obsolete = [] if found else self._database.read("SELECT number FROM obsolete_texts LIMIT ?", [MOST_REMOVED + 1])
             if not (found or obsolete):
                 return False
-            self._database.write(lambda database: _write(database, found, obsolete))
+            self._database.write(lambda database: _write(database, found, obsolete[:MOST_REMOVED]))
+            if obsolete and len(obsolete) <= MOST_REMOVED:
+                # These were the last: nothing of them stays in the log of the file either.
+                self._database.shrink()
             return True
 
     def _read_texts(self, number: int) -> SearchText:
@@ -103,17 +109,15 @@ class TextIndex:
             return read_search_text(original, tuple(raw for (raw,) in self._database.read(statement, [number])))
         except Exception as error:  # noqa: BLE001 - one message must not stop the search for all others
             _log.error("the text of message %d cannot be searched: %s", number, type(error).__name__)
-            return SearchText("", "", "", has_attachments=False)
+            return SearchText("", "", "")
 
 
 def _write(database: Connection, found: list[tuple[int, int, SearchText]], obsolete: list[tuple[Any, ...]]) -> None:
     for number, count, texts in found:
-        statement = "UPDATE messages SET to_index = 0, has_attachments = ? WHERE number = ? AND to_index = ?"
-        if database.execute(statement, (texts.has_attachments, number, count)).rowcount:
+        if database.execute("UPDATE messages SET to_index = 0 WHERE number = ? AND to_index = ?", (number, count)).rowcount:
             database.execute("DELETE FROM texts WHERE rowid = ?", [number])
             database.execute(
                 "INSERT INTO texts (rowid, recipients, attachments, body) VALUES (?, ?, ?, ?)",
-                (number, *(f"{text}{_END}" for text in texts[:3])),
+                (number, *(f"{text}{_END}" for text in texts)),
             )
-    database.executemany("DELETE FROM texts WHERE rowid = ?", obsolete)
-    database.executemany("DELETE FROM obsolete_texts WHERE number = ?", obsolete)
+    remove_texts(database, obsolete)

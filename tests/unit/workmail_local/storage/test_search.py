@@ -10,13 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailhooks.contract import ActionType, FlowDirection
+from tests.support.waiting import wait_until
 from tests.unit.workmail_local.storage.test_spool import create_job
+from workmail_local.errors import SpoolError
 from workmail_local.mail.history import Destination, RecipientResult, State
 from workmail_local.mail.job import DeliveryJob, QueuedMessage
 from workmail_local.mail.search_query import SearchQuery, fold_text
 from workmail_local.mail.submission import Submission
 from workmail_local.mail.verdict import Origin
 from workmail_local.storage.spool import Spool
+from workmail_local.storage.text_index import TextIndex
 
 INBOUND, OUTBOUND = FlowDirection
 
@@ -177,9 +180,46 @@ def test_the_index_is_written_in_the_background(spool: Spool) -> None:
         add(spool, "fox")
     assert spool.count_unindexed() == 120
     spool.start_index()
-    while spool.count_unindexed():
-        pass
+    wait_until(lambda: not spool.count_unindexed())
     assert len(spool.summaries(query=SearchQuery.parse("fox"), limit=500)) == 120
+
+
+def test_a_message_has_attachments_before_its_text_is_indexed(spool: Spool) -> None:
+    number = add(spool, "%PDF", 'Content-Type: application/pdf; name="offer.pdf"\r\n')
+    assert spool.count_unindexed() == 1
+    trace = spool.trace(number)
+    assert trace is not None
+    assert trace.summary.has_attachments
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_nothing_of_deleted_texts_stays_on_disk(spool: Spool, tmp_path: Path, count: int) -> None:
+    add(spool, "hello")
+    for _ in range(count):
+        add(spool, "rumpelstiltskin")
+    spool.start_index()
+    wait_until(lambda: not spool.count_unindexed())
+
+    def is_on_disk() -> bool:
+        return any(b"rumpelstiltskin" in file.read_bytes() for file in tmp_path.iterdir())
+
+    assert is_on_disk()
+    assert spool.remove(spool.find_done(SearchQuery.parse("rumpelstiltskin"))) == count
+    wait_until(lambda: not is_on_disk())
+    assert find(spool, "hello") == [1]
+
+
+def test_nothing_is_found_to_delete_while_texts_cannot_be_indexed(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(spool, "fox")
+
+    def fail(_index: TextIndex) -> bool:
+        raise SpoolError("the disk is full")
+
+    monkeypatch.setattr(TextIndex, "_index_some", fail)
+    with pytest.raises(SpoolError):
+        spool.find_done(SearchQuery.parse("-fox"))
+    assert find(spool, "subject:fox") == []
+    assert find(spool, "-fox") == [1]
 
 
 _WORD = st.text("abcé日", min_size=1, max_size=4)
