@@ -144,6 +144,6 @@ def empty_mail_folder(folder: Path) -> None:
     is_ours = folder.is_dir() and ((folder / _MARK).is_file() or not any(folder.iterdir()))
     if folder.is_symlink() or (folder.exists() and not is_ours):
         raise ForeignFolder(f"{folder} contains other files than delivered mail; it is left as it is: give another folder with --mail")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     remove_all(folder)
     (folder / _MARK).write_text(_MARK_TEXT)

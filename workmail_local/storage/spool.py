@@ -70,7 +70,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path, *, keep: int = 20_000, clock: Callable[[], float] = time.time) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # mail is for its owner alone
         self._database = Database(folder / SPOOL, f"{SCHEMA}; {TEXTS}; {TRIGRAMS}", VERSION)
         self._keep = keep
         self._clock = clock

@@ -79,3 +79,10 @@ def test_the_objects_that_stay_are_bounded_by_their_size(monkeypatch: pytest.Mon
             assert len(s3.list_objects_v2(Bucket=wm.bucket)["Contents"]) <= 5
         left = [each["Key"] for each in s3.list_objects_v2(Bucket=wm.bucket)["Contents"]]
     assert left[-1] == "rewritten/11"
+
+
+def test_other_users_of_the_machine_cannot_open_the_folder_of_the_mail(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "mail"
+    with LocalWorkMail(folder=folder) as wm:
+        assert wm.history.count() == 0
+        assert folder.stat().st_mode & 0o077 == 0

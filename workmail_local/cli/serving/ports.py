@@ -24,7 +24,7 @@ _OPTIONS: Final = (*_FOR_OTHERS, "--port", "--s3-port")
 def check_folder(folder: Path) -> None:
     """Create the folder. Raises ServerError: it cannot be created, or another server runs in it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ServerError(f"--folder: {display_path(folder)} cannot be created: {describe_reason(error)}") from None
     if running := find_running(folder):
