@@ -16,21 +16,16 @@ from workmail_local.config.configuration import Configuration
 from workmail_local.config.directory import Directory
 from workmail_local.config.functions import project_function
 from workmail_local.config.policy_file import load_policy
-from workmail_local.config.problems import FileProblem
+from workmail_local.config.problems import AGAIN_S, FileProblem, Mark, read_marks
 from workmail_local.console.style import format_count
 from workmail_local.rules.rule import Rule, RuleAction
 
 _FUNCTION: Final = "mailflow"
 
-_AGAIN_S: Final = 1.0
-"""Seconds after which an invalid policy is loaded again: a file that it misses may have been saved."""
-
 _KEPT: Final = 5
 """Copies that stay: the function may still start with one of them."""
 
 _EFFECT: Final = "the policy before it stays in force"
-
-_Mark = tuple[int, int, int] | None
 
 
 class PolicyReload(ConfigReload):
@@ -56,7 +51,7 @@ class PolicyReload(ConfigReload):
         self._folders: list[Path] = []
         self._policy_problems: list[FileProblem] = []
         self._next_load = 0.0
-        self._saved: dict[str, _Mark] = {}
+        self._saved: dict[str, Mark] = {}
         self._made: tuple[Configuration, Path, Configuration] | None = None
         load_policy(policy)
         self._load_policy()
@@ -78,7 +73,7 @@ class PolicyReload(ConfigReload):
         if saved == self._saved and not (self._policy_problems and time.monotonic() >= self._next_load):
             return
         self._saved = saved
-        self._next_load = time.monotonic() + _AGAIN_S
+        self._next_load = time.monotonic() + AGAIN_S
         before, self._policy_problems = self._policy_problems, []
         try:
             self._load_policy()
@@ -118,17 +113,9 @@ class PolicyReload(ConfigReload):
             for problem, text in zip(error.problems, error.lines(), strict=False):
                 yield FileProblem(name, problem.line, text, _EFFECT)
 
-    def _read_marks(self, names: tuple[str, ...]) -> dict[str, _Mark]:
+    def _read_marks(self, names: tuple[str, ...]) -> dict[str, Mark]:
         """Return what differs after each save of the policy or of a file that it names."""
-        return {name: _read_mark(self._file.parent / name) for name in (self._file.name, *names)}
-
-
-def _read_mark(path: Path) -> _Mark:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        return read_marks(self._file.parent, (self._file.name, *names))
 
 
 def _run_policy(configuration: Configuration, policy: Policy, file: Path) -> Configuration:

@@ -25,7 +25,7 @@ def reports() -> list[str]:
 @pytest.fixture
 def start(tmp_path: Path, reports: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., PolicyReload]:
     """Return a function that starts with a policy and a configuration."""
-    monkeypatch.setattr(policy_reload, "_AGAIN_S", 0.0)
+    monkeypatch.setattr(policy_reload, "AGAIN_S", 0.0)
 
     def start_with(policy: str, configuration: str = 'organization = { domains = ["example.com"] }\n') -> PolicyReload:
         (tmp_path / "workmail.toml").write_text(configuration)

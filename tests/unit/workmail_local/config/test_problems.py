@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from workmail_local.config import problems
 from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.configuration import load_configuration
 from workmail_local.config.problems import FileProblem, find_policy_problems
@@ -56,6 +57,35 @@ def test_an_invalid_policy_has_its_line_and_the_function_that_fails(tmp_path: Pa
 
     (tmp_path / "policy.yaml").write_text(POLICY)
     assert find(configuration) == []
+
+
+def test_a_file_that_a_policy_names_is_read_again_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = save_function(tmp_path, "version: 1\nrules: [{name: Imprint, do: {disclaimer: {html_file: imprint.html}}}]\n")
+    monkeypatch.setattr(problems, "AGAIN_S", 0.0)
+    for _ in range(2):
+        assert "there is no imprint.html" in find(configuration)[0].text
+        (tmp_path / "imprint.html").write_text("<p>Example GmbH</p>")
+        for _ in range(3):
+            assert find(configuration) == []
+        (tmp_path / "imprint.html").unlink()
+
+
+def test_a_valid_policy_is_not_read_again_without_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = save_function(tmp_path, POLICY)
+    monkeypatch.setattr(problems, "AGAIN_S", 0.0)
+    for _ in range(2):
+        find(configuration)
+    loaded: list[Path] = []
+    monkeypatch.setattr(problems, "load", loaded.append)
+    assert find(configuration) == []
+    assert loaded == []
+
+
+def test_a_policy_that_an_editor_replaces_meanwhile_is_no_error_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = load_configuration(save_function(tmp_path, POLICY))
+    (tmp_path / "policy.yaml").unlink()
+    monkeypatch.setattr(Path, "is_file", lambda _path: True)
+    assert [problem.text for problem in find_policy_problems(configuration)] == ["hook/policy.yaml: No such file or directory"]
 
 
 @pytest.mark.parametrize("code", ["def handler(event, context): ...\n", ""])
