@@ -70,7 +70,7 @@ class InvalidField(InvalidArgument):
 
 
 class InvalidSearch(InvalidArgument):
-    """A search by which messages are deleted has no condition, or a part that may mean something else."""
+    """A search that no reader can check has a part that may mean something else, or no condition although messages are deleted."""
 
 
 class NotConnected(LocalError):

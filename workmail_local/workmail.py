@@ -312,9 +312,10 @@ class LocalWorkMail(LocalAws):
 
         Raises:
             SettleTimeout: there is none in time.
+            InvalidSearch: an operator of the search has an unknown value.
         """
         WAIT.check("timeout_s", timeout_s)
-        query = SearchQuery.parse(search).narrow(mail_from=mail_from, to=to, subject=subject, since=since)
+        query = SearchQuery.parse_known(search).narrow(mail_from=mail_from, to=to, subject=subject, since=since)
         arrival, deadline = Arrival(self.history, query), time.monotonic() + timeout_s
         while (found := arrival.check()) is None:
             if time.monotonic() > deadline:

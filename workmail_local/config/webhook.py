@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from workmail_local.config.toml_reader import Table
 from workmail_local.mail.history import State
+from workmail_local.mail.search_query import SearchQuery
 
 _EVENTS: Final = {str(state): state for state in (State.DONE, State.ACCEPTED)}
 
@@ -30,7 +31,10 @@ def read_webhook(table: Table) -> Webhook:
     url = table.read_text("url")
     found = "one with a user" if "@" in url else repr(url)
     table.require(_is_url(url), "url", found=found, expected="a URL such as http://127.0.0.1:3000/mail")
-    return Webhook(url, table.read_word("on", _EVENTS, "done"), table.read_text("search", ""))
+    search = table.read_text("search", "")
+    unknown = ", ".join(SearchQuery.parse(search).as_text)
+    table.require(not unknown, "search", found=unknown, expected="operators with values that they have")
+    return Webhook(url, table.read_word("on", _EVENTS, "done"), search)
 
 
 def _is_url(text: str) -> bool:

@@ -115,6 +115,20 @@ class SearchQuery:
         return cls(tuple(conditions), as_text=tuple(as_text), unclear=tuple(unclear))
 
     @classmethod
+    def parse_known(cls, text: str) -> Self:
+        """Parse the text of a search for a program, to which no page shows how it was read.
+
+        Raises:
+            InvalidSearch: an operator has a value that it does not have.
+        """
+        query = cls.parse(text)
+        if query.as_text:
+            raise InvalidSearch(
+                f"the search has an operator with an unknown value: {', '.join(query.as_text)}; write a text with a colon in quotes"
+            )
+        return query
+
+    @classmethod
     def parse_clear(cls, text: str) -> Self:
         """Parse the text of a search whose messages are deleted.
 

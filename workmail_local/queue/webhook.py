@@ -46,8 +46,6 @@ class WebhookCaller(Lifecycle):
         configuration: returns the current configuration.
         report: is called with a sentence about each failure.
 
-    Attributes:
-        failure: the last failure, unless a call has succeeded since; None for none.
     """
 
     def __init__(self, history: History, configuration: Callable[[], Configuration], report: Callable[[str], None]) -> None:
@@ -59,7 +57,13 @@ class WebhookCaller(Lifecycle):
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
         self._called: dict[int, None] = {}
-        self.failure: WebhookFailure | None = None
+        self._webhook: Webhook | None = None
+        self._failure: WebhookFailure | None = None
+
+    @property
+    def failure(self) -> WebhookFailure | None:
+        """The last failure, unless a call has succeeded since, or `[webhook]` has changed; None for none."""
+        return self._failure if self._configuration().webhook == self._webhook else None
 
     def announce(self, number: int, state: State) -> None:
         """Call the webhook soon, if it wants messages in this state. The same call again has no effect."""
@@ -87,6 +91,8 @@ class WebhookCaller(Lifecycle):
         webhook = self._configuration().webhook
         if webhook is None or webhook.on is not state or number in self._called:
             return
+        if webhook != self._webhook:
+            self._webhook, self._failure = webhook, None
         self._called[number] = None
         if len(self._called) > _REMEMBERED:
             del self._called[next(iter(self._called))]
@@ -100,7 +106,7 @@ class WebhookCaller(Lifecycle):
         if why:
             self._fail(number, why)
         else:
-            self.failure = None
+            self._failure = None
 
     def _load_body(self, webhook: Webhook, number: int) -> bytes:
         """Return the summary of a message as JSON; b"" when the search does not find it, or it is no longer stored."""
@@ -127,7 +133,7 @@ class WebhookCaller(Lifecycle):
         return why
 
     def _fail(self, number: int, why: str) -> None:
-        self.failure = WebhookFailure(number, time.time(), why)
+        self._failure = WebhookFailure(number, time.time(), why)
         self._report(f"webhook for message {number}: {why}")
 
 

@@ -144,7 +144,7 @@ class Actions:
         return self._wm.mail_server.releases.release(number, recipients, run_number=run_number, known=known)
 
     def find_webhook_failure(self) -> WebhookFailure | None:
-        """Return the last failure of the webhook, unless a call has succeeded since."""
+        """Return the last failure of the webhook; see `WebhookCaller.failure`."""
         return self._wm.mail_server.webhook.failure
 
     def list_samples(self) -> Mapping[str, bytes]:

@@ -1,5 +1,6 @@
 """The routes of the JSON API, which can do all that the pages can. `openapi.yaml` documents each of them; a test compares the two."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache, partial
@@ -7,15 +8,17 @@ from typing import Any, Final
 
 import yaml
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workmail_local.mail.documents import to_document
-from workmail_local.web import availability, content, deletion, message_actions, parts, waiting
+from workmail_local.web import availability, content, deletion, event_stream, message_actions, parts, waiting
 from workmail_local.web.content import load_trace
 from workmail_local.web.forms import PAGE, parse_direction, read_query, read_range
-from workmail_local.web.json_bodies import read_json, write_json
+from workmail_local.web.json_bodies import read_json, reject_unknown, write_json
 from workmail_local.web.rules import find_problems
 from workmail_local.web.templating import FOLDER, Site
 
@@ -25,8 +28,17 @@ Handler = Callable[[Site, Request], Any]
 def list_messages(site: Site, request: Request) -> Response:
     """Return the messages that match the query, newest first."""
     before, limit = read_range(request)
-    summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, query=read_query(request))
-    return write_json({"count": site.history.count(), "messages": [to_document(summary) for summary in summaries]})
+    query = read_query(request)
+    summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, query=query)
+    return write_json(
+        {
+            "count": site.history.count(),
+            "found": site.history.count(query),
+            "unsearched": site.history.count_unindexed() if query.reads_texts else 0,
+            "as_text": [*query.as_text],
+            "messages": [to_document(summary) for summary in summaries],
+        }
+    )
 
 
 def show_message(site: Site, request: Request) -> Response:
@@ -41,7 +53,7 @@ def list_rules(site: Site, _request: Request) -> Response:
 
 async def test_rules(site: Site, request: Request) -> Response:
     """Return the rule that WorkMail runs for each recipient of a message, and why. Nothing is sent."""
-    document = await read_json(request)
+    document = await read_json(request, ("direction", "author", "sender", "recipients"))
     texts = {name: document.get(name, "") for name in ("direction", "author", "sender")}
     recipients = document.get("recipients", [])
     if not (isinstance(recipients, list) and all(isinstance(each, str) for each in (*texts.values(), *recipients))):
@@ -66,15 +78,18 @@ async def test_rules(site: Site, request: Request) -> Response:
 
 
 def show_addresses(site: Site, _request: Request) -> Response:
-    """Return the addresses of the servers."""
-    addresses = site.actions.get_addresses()
+    """Return the addresses of the servers, and the server for released messages."""
+    addresses, server = site.actions.get_addresses(), site.actions.find_release_server()
+    release = server and {"server": server.name, "allowed_recipients": [*map(str, server.allowed_recipients)]}
     smtp = {"inbound": addresses.inbound, "outbound": addresses.outbound}
-    return write_json({"smtp": smtp, "domains": [*addresses.domains], "environment": dict(addresses.environment)})
+    environment = dict(addresses.environment)
+    return write_json({"smtp": smtp, "domains": [*addresses.domains], "environment": environment, "release": release})
 
 
 def list_problems(site: Site, _request: Request) -> Response:
-    """Return the errors in the saved files of the configuration and of the policies."""
-    return write_json({"problems": [problem._asdict() for problem in site.actions.list_file_problems()]})
+    """Return the errors in the saved files of the configuration and of the policies, and the failure of the webhook."""
+    problems = [problem._asdict() for problem in site.actions.list_file_problems()]
+    return write_json({"problems": problems, "webhook": to_document(site.actions.find_webhook_failure())})
 
 
 def show_openapi(site: Site, _request: Request) -> Response:
@@ -98,6 +113,10 @@ _ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
     ("GET", "/messages/{number:count}/{side}.eml"): content.download,
     ("GET", "/messages/{number:count}/parts"): parts.list_as_json,
     ("GET", "/messages/{number:count}/parts/{part}"): parts.download,
+    ("GET", "/messages/{number:count}/header"): parts.show_header_as_json,
+    ("GET", "/messages/{number:count}/text"): parts.show_texts_as_json,
+    ("GET", "/messages/{number:count}/structure"): parts.show_structure_as_json,
+    ("GET", "/messages/{number:count}/source-changes"): parts.show_source_changes_as_json,
     ("GET", "/messages/{number:count}/links"): parts.list_links_as_json,
     ("GET", "/messages/{number:count}/calendars"): parts.list_calendars_as_json,
     ("GET", "/messages/{number:count}/source"): parts.show_source_as_json,
@@ -113,6 +132,7 @@ _ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
     ("GET", "/problems"): list_problems,
     # Calling the availability function changes nothing, but POST keeps another site's page from starting it.
     ("POST", "/availability"): availability.answer_as_json,
+    ("GET", "/events"): event_stream.stream_versions,
     ("GET", "/openapi.json"): show_openapi,
 }
 """The handler of each method and path; the paths are below `/api`."""
@@ -120,4 +140,31 @@ _ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
 
 def create_routes(site: Site) -> list[Route]:
     """Return the routes of the API."""
-    return [Route(f"/api{path}", partial(handler, site), methods=[method]) for (method, path), handler in _ROUTES.items()]
+    return [
+        Route(f"/api{path}", partial(handler, site), methods=[method], middleware=[Middleware(_KnownParameters, operation=(method, path))])
+        for (method, path), handler in _ROUTES.items()
+    ]
+
+
+class _KnownParameters:
+    """Refuses a request with a parameter that its route does not have: without it, the answer would be about something else."""
+
+    def __init__(self, app: ASGIApp, operation: tuple[str, str]) -> None:
+        self._app = app
+        self._operation = operation
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if given := Request(scope).query_params:
+            reject_unknown("parameter", given, _find_parameters(*self._operation))
+        await self._app(scope, receive, send)
+
+
+@cache
+def _find_parameters(method: str, path: str) -> tuple[str, ...]:
+    """Return the names of the query parameters that the OpenAPI document has for a route."""
+    document = load_openapi()
+    item = document["paths"]["/api" + re.sub(r"{(\w+):\w+}", r"{\1}", path)]
+    parameters = [*item.get("parameters", ()), *item[method.lower()].get("parameters", ())]
+    shared = document["components"]["parameters"]
+    found = [shared[each["$ref"].rpartition("/")[2]] if "$ref" in each else each for each in parameters]
+    return tuple(each["name"] for each in found if each["in"] == "query")

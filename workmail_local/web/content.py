@@ -193,7 +193,8 @@ def show_fragment(site: Site, request: Request) -> Response:
 def download(site: Site, request: Request) -> Response:
     """Return the bytes of one side. The file's name has nothing of the message, which the sender wrote."""
     path = request.path_params
-    raw = load_side(site, load_trace(site, request), path.get("passage", 1), path["side"])
+    run_number = path["passage"] if "passage" in path else read_run_number(request)
+    raw = load_side(site, load_trace(site, request), run_number, path["side"])
     headers = {"content-disposition": f'attachment; filename="message-{path["number"]}-{path["side"]}.eml"'}
     return Response(raw, media_type="message/rfc822", headers=headers)
 

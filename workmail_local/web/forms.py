@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from mailhooks.contract import FlowDirection
+from workmail_local.errors import InvalidSearch
 from workmail_local.mail.search_query import MAX_QUERY, SearchQuery
 
 PAGE: Final = 50
@@ -67,3 +68,12 @@ def read_query(request: Request) -> SearchQuery:
     if len(text) > MAX_QUERY:
         raise HTTPException(400, f"q has more than {MAX_QUERY} characters")
     return SearchQuery.parse(text)
+
+
+def read_known_query(request: Request) -> SearchQuery:
+    """Return the search in `q` for a program; see `SearchQuery.parse_known`. Raises HTTPException: 400, it is too long or not known."""
+    read_query(request)
+    try:
+        return SearchQuery.parse_known(request.query_params.get("q", ""))
+    except InvalidSearch as error:
+        raise HTTPException(400, str(error)) from None

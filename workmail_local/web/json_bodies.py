@@ -1,12 +1,14 @@
 """The bodies of the JSON API."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+from mailhooks.suggestions import suggest
 
 
 def write_json(document: Any, status: int = 200) -> Response:
@@ -14,11 +16,18 @@ def write_json(document: Any, status: int = 200) -> Response:
     return Response(json.dumps(document).encode("ascii"), status, media_type="application/json")
 
 
-async def read_json(request: Request) -> dict[str, Any]:
-    """Return the object in the body of a request.
+def reject_unknown(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise HTTPException: 400, a name is none of the known ones. An unknown name that is ignored does something else than was asked."""
+    for name in given:
+        if name not in known:
+            raise HTTPException(400, f"unknown {kind} {name[:100]!a}{suggest(name[:100], known)}")
+
+
+async def read_json(request: Request, names: Sequence[str]) -> dict[str, Any]:
+    """Return the object in the body of a request, whose fields have these names.
 
     Raises:
-        HTTPException: 400, the body is not a JSON object.
+        HTTPException: 400, the body is not a JSON object, or has another field.
     """
     try:
         document = json.loads(await request.body())
@@ -26,6 +35,7 @@ async def read_json(request: Request) -> dict[str, Any]:
         raise HTTPException(400, "the body is not JSON") from None
     if not isinstance(document, dict):
         raise HTTPException(400, "the body is not a JSON object")
+    reject_unknown("field", document, names)
     return document
 
 

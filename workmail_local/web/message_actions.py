@@ -107,7 +107,7 @@ async def send_as_json(site: Site, request: Request) -> Response:
         fields |= {"kind": "file", "direction": query.get("direction", ""), "mail_from": query.get("mail_from", "")}
         recipients = query.getlist("recipients")
     else:
-        document = await read_json(request)
+        document = await read_json(request, [*(name for name in fields if name != "kind"), "recipients"])
         file = b""
         fields |= {name: read_text(document, name) for name in fields if name != "kind"}
         fields["kind"] = "sample" if fields["sample"] else "write"
@@ -117,7 +117,7 @@ async def send_as_json(site: Site, request: Request) -> Response:
 
 async def send_again_as_json(site: Site, request: Request) -> Response:
     """Send the message again, perhaps with another envelope."""
-    document = await read_json(request) if await request.body() else {}
+    document = await read_json(request, ("mail_from", "recipients")) if await request.body() else {}
     mail_from = read_text(document, "mail_from") if "mail_from" in document else None
     recipients = read_addresses(document, "recipients")
     number = request.path_params["number"]
@@ -131,7 +131,7 @@ async def retry_as_json(site: Site, request: Request) -> Response:
 
 async def release_as_json(site: Site, request: Request) -> Response:
     """Send the message to the real SMTP server of the configuration."""
-    document = await read_json(request)
+    document = await read_json(request, ("recipients", "run", "known"))
     recipients = read_addresses(document, "recipients")
     run_number, known = (_read_count(document, name, default) for name, default in (("run", 1), ("known", 0)))
     return await _answer(lambda: to_document(site.actions.release(request.path_params["number"], recipients, run_number, known)))

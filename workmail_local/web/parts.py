@@ -1,5 +1,7 @@
-"""The parts of a message as downloads and pictures, and the JSON of its parts, links, calendars and source."""
+"""The parts of a message as downloads and pictures, and the JSON of all views but the HTML."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -9,10 +11,13 @@ from starlette.responses import Response
 
 from mailhooks.mime.message import Message
 from workmail_local.mail.documents import to_document
+from workmail_local.viewer.diff import LineDiff
+from workmail_local.viewer.part_changes import compare_parts
 from workmail_local.viewer.parts.attachments import describe_file, find_part, make_file_name, read_content
 from workmail_local.viewer.parts.part_view import embed_picture, show_calendars
+from workmail_local.viewer.rendered import mark_headers, mark_texts
 from workmail_local.viewer.source import list_source
-from workmail_local.web.content import MAX_PARTS, answer_frame, check_links, load_side, load_trace, read_run_number
+from workmail_local.web.content import MAX_PARTS, MAX_TEXTS, SIDES, answer_frame, check_links, load_side, load_trace, read_run_number
 from workmail_local.web.json_bodies import write_json
 from workmail_local.web.templating import Site
 
@@ -67,6 +72,45 @@ def list_as_json(site: Site, request: Request) -> Response:
     for row in rows:
         del row["differs"]
     return write_json({"count": len(found), "parts": rows})
+
+
+def _compare(site: Site, request: Request, view: Callable[[Message, Message], Any]) -> Any:
+    """Return the side of the query, `after` if it names none, of a view that compares both sides of a rule run."""
+    trace, run_number, side = load_trace(site, request), read_run_number(request), request.query_params.get("side", "after")
+    if side not in SIDES:
+        raise HTTPException(404, "A message has a side before and a side after.")
+    raws = [load_side(site, trace, run_number, name) for name in SIDES]
+    before = Message(raws[0])
+    after = Message(raws[1]) if raws[0] != raws[1] else before
+    return view(before, after)[SIDES.index(side)]
+
+
+def show_header_as_json(site: Site, request: Request) -> Response:
+    """Return the decoded header fields of a message, and which of them the other side lacks."""
+    shown = _compare(site, request, mark_headers)
+    fields = [{"name": name, "value": value, "differs": differs} for name, value, differs in shown.items]
+    return write_json({"fields": fields, "notes": [*shown.notes]})
+
+
+def show_texts_as_json(site: Site, request: Request) -> Response:
+    """Return the plain texts of a message, with the lines that the other side lacks."""
+    shown = _compare(site, request, partial(mark_texts, limit=MAX_TEXTS))
+    return write_json({"texts": [[to_document(line) for line in lines] for lines in shown.items], "notes": [*shown.notes]})
+
+
+def show_structure_as_json(site: Site, request: Request) -> Response:
+    """Return all parts of a message, multiparts too, with what has changed."""
+    rows = _compare(site, request, compare_parts)
+    shown = [
+        {"number": row.number, "content_type": row.part.content_type, "mark": row.mark, "notes": [*row.notes]} for row in rows[:MAX_PARTS]
+    ]
+    return write_json({"count": len(rows), "parts": shown})
+
+
+def show_source_changes_as_json(site: Site, request: Request) -> Response:
+    """Return the changes of a message's source as the lines of a diff."""
+    shown = _compare(site, request, lambda before, after: [LineDiff(before.raw, after.raw).unified()] * 2)
+    return write_json({"lines": [to_document(line) for line in shown.items], "notes": [*shown.notes]})
 
 
 def list_links_as_json(site: Site, request: Request) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from workmail_local.mail.arrival import PAUSE_S, Arrival
 from workmail_local.mail.documents import to_document
-from workmail_local.web.forms import read_number, read_query
+from workmail_local.web.forms import read_known_query, read_number
 from workmail_local.web.json_bodies import write_json
 from workmail_local.web.templating import Site
 
@@ -29,7 +29,7 @@ async def wait_for_message(site: Site, request: Request) -> Response:
     if timeout_s > _MOST_S:
         raise HTTPException(400, f"timeout has at most {_MOST_S} seconds: ask again for a longer wait")
     values = {name: request.query_params.get(key, "") for name, key in (("mail_from", "from"), ("to", "to"), ("subject", "subject"))}
-    arrival = Arrival(site.history, read_query(request).narrow(**values, since=read_number(request, "since") or 0))
+    arrival = Arrival(site.history, read_known_query(request).narrow(**values, since=read_number(request, "since") or 0))
     deadline = time.monotonic() + timeout_s
     while (found := await run_in_threadpool(arrival.check)) is None:
         if time.monotonic() > deadline:

@@ -13,6 +13,7 @@ from tests.integration.workmail_local.queue.conftest import ORGANIZATION, Hook
 from tests.integration.workmail_local.queue.test_mail_flow import ANA, DEFAULT, NORA, RAW
 from tests.support.serving import Quiet, serving
 from tests.support.waiting import wait_until
+from workmail_local.config.configuration import load_configuration
 from workmail_local.mail.documents import to_document
 from workmail_local.mail.submission import Submission
 from workmail_local.workmail import LocalWorkMail
@@ -139,6 +140,19 @@ def test_a_failure_is_reported_and_bounded(status: int, calls: int, why: str, re
         receiver.statuses = [200]
         wm.send(RAW, to=[ANA])
         wait_until(lambda: webhook.failure is None)
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("changed", ["", '[webhook]\nurl = "http://127.0.0.1:9/other"\n'])
+def test_a_failure_ends_with_the_webhook_that_failed(changed: str, receiver: Receiver) -> None:
+    receiver.statuses = [404]
+    texts = [ORGANIZATION + table(receiver), ORGANIZATION + changed]
+    configurations = [load_configuration(text) for text in texts]
+    with LocalWorkMail(lambda: configurations[0]) as wm:
+        wm.send(RAW, to=[ANA])
+        wait_until(lambda: wm.mail_server.webhook.failure)
+        del configurations[0]
+        assert wm.mail_server.webhook.failure is None
 
 
 @pytest.mark.usefixtures("fast")

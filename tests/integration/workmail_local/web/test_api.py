@@ -21,6 +21,7 @@ from tests.support.messages import mail, multipart, part, text
 from workmail_local.config.release import Encryption, ReleaseServer
 from workmail_local.mail.history import Destination, RecipientResult, State
 from workmail_local.mail.verdict import Origin
+from workmail_local.queue.webhook import WebhookFailure
 from workmail_local.web.api import create_routes
 from workmail_local.web.templating import Site as PageSite
 
@@ -46,15 +47,16 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
     ("DELETE", "/api/messages/{number}", "/api/messages/1", None, 200),
     ("DELETE", "/api/messages/{number}", "/api/messages/99", None, 404),
     ("DELETE", "/api/messages/{number}", "/api/messages/3", None, 409),
-    ("DELETE", "/api/messages/{number}", "/api/messages/1?full", None, 503),
+    ("DELETE", "/api/messages/{number}", "/api/messages/1#full", None, 503),
     ("GET", "/api/wait", "/api/wait?q=both&since=1", None, 200),
     ("GET", "/api/wait", "/api/wait?timeout=301", None, 400),
     ("GET", "/api/wait", "/api/wait?q=nothing&timeout=1", None, 408),
     ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/after.eml", None, 200),
     ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/other.eml", None, 404),
+    ("GET", "/api/messages/{number}/{side}.eml", "/api/messages/2/after.eml?passage=2", None, 404),
     *(
         ("GET", f"/api/messages/{{number}}/{name}", f"/api/messages/{number}/{name}", None, status)
-        for name in ("parts", "links", "calendars", "source")
+        for name in ("parts", "links", "calendars", "source", "header", "text", "structure", "source-changes")
         for number, status in ((1, 200), (2, 200), (4, 200), (99, 404))
     ),
     ("GET", "/api/messages/{number}/parts", "/api/messages/2/parts?side=before&passage=1", None, 200),
@@ -65,25 +67,28 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
     ("POST", "/api/messages/{number}/send-again", "/api/messages/1/send-again", None, 201),
     ("POST", "/api/messages/{number}/send-again", "/api/messages/1/send-again", {"recipients": [1]}, 400),
     ("POST", "/api/messages/{number}/send-again", "/api/messages/99/send-again", {}, 404),
-    ("POST", "/api/messages/{number}/retry", "/api/messages/3/retry?waiting", None, 200),
+    ("POST", "/api/messages/{number}/retry", "/api/messages/3/retry#waiting", None, 200),
     ("POST", "/api/messages/{number}/retry", "/api/messages/1/retry", None, 409),
     ("POST", "/api/messages/{number}/retry", "/api/messages/99/retry", None, 404),
-    ("GET", "/api/messages/{number}/releases", "/api/messages/1/releases?released", None, 200),
+    ("GET", "/api/messages/{number}/releases", "/api/messages/1/releases#released", None, 200),
     ("GET", "/api/messages/{number}/releases", "/api/messages/99/releases", None, 404),
-    ("POST", "/api/messages/{number}/release", "/api/messages/1/release?server", {"recipients": [ME, REFUSED]}, 200),
-    ("POST", "/api/messages/{number}/release", "/api/messages/1/release?server", {"recipients": ["nora@example.net"]}, 400),
-    ("POST", "/api/messages/{number}/release", "/api/messages/99/release?server", {"recipients": [ME]}, 404),
+    ("POST", "/api/messages/{number}/release", "/api/messages/1/release#server", {"recipients": [ME, REFUSED]}, 200),
+    ("POST", "/api/messages/{number}/release", "/api/messages/1/release#server", {"recipients": ["nora@example.net"]}, 400),
+    ("POST", "/api/messages/{number}/release", "/api/messages/99/release#server", {"recipients": [ME]}, 404),
     ("POST", "/api/messages/{number}/release", "/api/messages/1/release", {"recipients": [ME]}, 409),
-    ("POST", "/api/messages/{number}/release", "/api/messages/1/release?server", {"recipients": [REFUSED]}, 502),
+    ("POST", "/api/messages/{number}/release", "/api/messages/1/release#server", {"recipients": [REFUSED]}, 502),
     ("GET", "/api/samples", "/api/samples", None, 200),
     ("GET", "/api/rules", "/api/rules", None, 200),
     ("POST", "/api/rules/test", "/api/rules/test", {"author": "shop@mail.example.net", "recipients": ["ana@example.com"]}, 200),
     ("POST", "/api/rules/test", "/api/rules/test", {"author": "", "recipients": ["ana@example.com"]}, 400),
     ("GET", "/api/addresses", "/api/addresses", None, 200),
+    ("GET", "/api/addresses", "/api/addresses#server", None, 200),
     ("GET", "/api/problems", "/api/problems", None, 200),
+    ("GET", "/api/problems", "/api/problems#webhook", None, 200),
+    ("GET", "/api/events", "/api/events", None, 200),
     ("POST", "/api/availability", "/api/availability", QUESTION, 200),
     ("POST", "/api/availability", "/api/availability", {}, 400),
-    ("POST", "/api/availability", "/api/availability?fail", QUESTION, 502),
+    ("POST", "/api/availability", "/api/availability#fail", QUESTION, 502),
     ("GET", "/api/openapi.json", "/api/openapi.json", None, 200),
 ]
 
@@ -146,15 +151,16 @@ def _resolve_from(name: str, schema: Any) -> Any:
 
 
 def send(site: Site, method: str, path: str, body: Any) -> requests.Response:
-    site.actions.waiting = 2 if path.endswith("?waiting") else 0
+    site.actions.waiting = 2 if path.endswith("#waiting") else 0
     site.actions.files["offer"] = PLAIN
-    if path.endswith(("?server", "?released")):
+    if path.endswith(("#server", "#released")):
         site.actions.server = SERVER
-    if path.endswith("?released"):
+    if path.endswith("#released"):
         site.actions.release(1, [ME, REFUSED], 1, 0)
-    site.actions.answer = answered(None, 1.0, "log", "it failed") if path.endswith("?fail") else answered({"mailboxes": []}, 31.0)
-    site.actions.refusal = "the spool cannot be written: the disk is full" if path.endswith(("?full", "?q=full")) else ""
-    return site.session.request(method, site.url + path, json=body, timeout=30)
+    site.actions.answer = answered(None, 1.0, "log", "it failed") if path.endswith("#fail") else answered({"mailboxes": []}, 31.0)
+    site.actions.refusal = "the spool cannot be written: the disk is full" if path.endswith(("#full", "?q=full")) else ""
+    site.actions.webhook_failure = WebhookFailure(1, 1.5, "it answers 500") if path.endswith("#webhook") else None
+    return site.session.request(method, site.url + path, json=body, timeout=30, stream=path == "/api/events")
 
 
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
@@ -194,6 +200,49 @@ def test_every_documented_object_is_strict(document: dict[str, Any]) -> None:
         if schema.get("type") == "object":
             assert schema["additionalProperties"] is False, name
             assert [*schema["properties"]] == schema["required"], name
+
+
+@pytest.mark.parametrize(
+    "method, path, body, problem",
+    [
+        ("GET", "/api/wait?sbject=x", None, "unknown parameter 'sbject'; did you mean subject?"),
+        (
+            "GET",
+            "/api/wait?q=is:bouncd",
+            None,
+            "the search has an operator with an unknown value: is:bouncd; write a text with a colon in quotes",
+        ),
+        ("GET", "/api/rules?x=1", None, "unknown parameter 'x'"),
+        ("POST", "/api/messages/1/send-again", {"to": ["ben@example.com"]}, "unknown field 'to'"),
+        ("POST", "/api/messages", {"mailfrom": "x"}, "unknown field 'mailfrom'; did you mean mail_from?"),
+        ("POST", "/api/messages/1/release", {"recipient": []}, "unknown field 'recipient'; did you mean recipients?"),
+        ("POST", "/api/rules/test", {"autor": ""}, "unknown field 'autor'; did you mean author?"),
+    ],
+)
+def test_an_unknown_name_is_an_error(filled: Site, method: str, path: str, body: Any, problem: str) -> None:
+    before = len(filled.history.summaries())
+    response = send(filled, method, path, body)
+    assert (response.status_code, response.json()) == (400, {"error": problem})
+    assert len(filled.history.summaries()) == before
+
+
+def test_the_views_show_what_a_rule_run_has_changed(filled: Site) -> None:
+    number = filled.history.add(PLAIN, PLAIN.replace(b"Subject: ", b"Subject: [X] ") + b"More\r\n")
+
+    def get(path: str) -> Any:
+        return filled.get(f"/api/messages/{number}/{path}").json()
+
+    [lines] = get("text")["texts"]
+    assert [line["text"] for line in lines if line["kind"] == "added"] == ["More"]
+    assert [field["name"] for field in get("header?side=before")["fields"] if field["differs"]] == ["Subject"]
+    assert [part["mark"] for part in get("structure")["parts"]] == ["changed"]
+    changes = get("source-changes")["lines"]
+    assert [line["text"] for line in changes if line["kind"] == "added"] == ["+Subject: [X] Hello", "+More"]
+
+
+def test_the_list_counts_what_a_search_finds_and_names_what_it_reads_as_text(filled: Site) -> None:
+    listed = filled.get("/api/messages?q=clara is:bouncd").json()
+    assert (listed["count"], listed["found"], listed["as_text"]) == (4, 0, ["is:bouncd"])
 
 
 def test_other_sites_change_nothing_and_errors_are_json(filled: Site) -> None:
