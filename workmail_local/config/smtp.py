@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from workmail_local.config.toml_reader import Table
 
@@ -33,6 +34,28 @@ class Smtp:
     login_required: bool = False
     certificate: Path | None = None
     key: Path | None = None
+
+    def describe(self, *, passwords: bool) -> str:
+        """Return what the port for submission offers and asks of a client, in words.
+
+        Args:
+            passwords: whether a user has a password in the configuration.
+        """
+        login = "login required, " if self.login_required else ""
+        return f"{_WORDS[self.tls]}, {login}{'some users have a password' if passwords else 'every password is accepted'}"
+
+    def write_swaks_options(self, user: str) -> str:
+        """Return the options with which the command `swaks` sends mail of a user; "" for none."""
+        return " ".join(filter(None, (_SWAKS.get(self.tls, ""), f"--auth-user {user}" if self.login_required else "")))
+
+
+_WORDS: Final = {
+    Tls.OFFERED: "STARTTLS offered",
+    Tls.REQUIRED: "STARTTLS required",
+    Tls.IMPLICIT: "TLS from the first byte",
+    Tls.OFF: "no TLS",
+}
+_SWAKS: Final = {Tls.REQUIRED: "--tls", Tls.IMPLICIT: "--tls-on-connect"}
 
 
 def read_smtp(table: Table) -> Smtp:

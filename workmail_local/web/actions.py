@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
 from workmail_local.config.problems import FileProblem
 from workmail_local.config.release import ReleaseServer
+from workmail_local.config.smtp import Tls
 from workmail_local.errors import LocalError, NotNow
 from workmail_local.mail.addresses import is_mailbox
 from workmail_local.mail.history import MessageTrace
@@ -38,6 +40,9 @@ class Addresses:
         environment: variables that point boto3 and the AWS CLI to the servers.
         user: an address of the organization, for examples.
         calendars: addresses that have free/busy times, for examples.
+        submission: what the SMTP port `outbound` offers and asks of a client, in words.
+        swaks: the options with which the command `swaks` sends mail to that port.
+        certificate: the file that SMTP clients have to trust; None without TLS.
     """
 
     inbound: str
@@ -46,6 +51,9 @@ class Addresses:
     domains: Sequence[str] = ("example.com",)
     user: str = "ana@example.com"
     calendars: Sequence[str] = ()
+    submission: str = ""
+    swaks: str = ""
+    certificate: Path | None = None
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -154,13 +162,18 @@ class Actions:
     def get_addresses(self) -> Addresses:
         """Return the addresses of the servers."""
         configuration = self._wm.configuration
+        users, smtp = configuration.directory.users, configuration.smtp
+        user = users[0].address if users else f"ana@{configuration.domains[0]}"
         return Addresses(
             self._wm.smtp_address("INBOUND"),
             self._wm.smtp_address("OUTBOUND"),
             self._wm.environment,
             configuration.domains,
-            configuration.directory.users[0].address if configuration.directory.users else f"ana@{configuration.domains[0]}",
+            user,
             self._calendars,
+            smtp.describe(passwords=any(each.password for each in users)),
+            smtp.write_swaks_options(user),
+            None if smtp.tls is Tls.OFF else self._wm.smtp_certificate.absolute(),
         )
 
     def ask_availability(self, request: Mapping[str, Any]) -> Invocation:

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from mailhooks.contract import FlowDirection
 from workmail_local.cli.options import DEFAULT_FOLDER
-from workmail_local.config.configuration import Configuration
 from workmail_local.config.functions import ROOT
 from workmail_local.config.samples import Sample
 from workmail_local.config.smtp import Tls
@@ -20,10 +19,6 @@ from workmail_local.workmail import LocalWorkMail
 
 _USUAL_ENDPOINT: Final = "http://127.0.0.1:3001"
 """The URL of `sam local start-lambda`."""
-
-_TLS_WORDS: Final = {Tls.REQUIRED: "STARTTLS required, ", Tls.IMPLICIT: "TLS from the first byte, "}
-_TLS_OPTIONS: Final = {Tls.REQUIRED: "--tls ", Tls.IMPLICIT: "--tls-on-connect "}
-"""Options of swaks."""
 
 
 def banner_lines(
@@ -41,13 +36,17 @@ def banner_lines(
         policy: the policy for all mail, in place of the rules; None for the rules.
     """
     environment, configuration = wm.environment, wm.configuration
+    smtp = configuration.smtp
+    passwords = any(user.password for user in configuration.directory.users)
     inbound, outbound = (wm.smtp_address(direction) for direction in ("INBOUND", "OUTBOUND"))
     yield "Local WorkMail is up. Ctrl-C stops it.\n"
     yield f"  Web page          {page}"
     if elsewhere:
         yield f"  From elsewhere    {'   '.join(elsewhere)}"
     yield f"  SMTP, inbound     {inbound}   mail from outside, to {', '.join(configuration.domains)}"
-    yield f"  SMTP, submission  {outbound}   mail that users send; {_describe_logins(configuration)}"
+    yield f"  SMTP, submission  {outbound}   mail that users send; {smtp.describe(passwords=passwords)}"
+    if smtp.tls is not Tls.OFF:
+        yield f"  Certificate       {display_path(wm.smtp_certificate)}   for SMTP clients that check it"
     yield f"  Message Flow API  {environment['AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW']}   and the directory"
     yield f"  S3 and others     {environment['AWS_ENDPOINT_URL_S3']}   bucket {wm.bucket}"
     label = "Policy, all mail" if policy else "Rules"
@@ -61,8 +60,7 @@ def banner_lines(
     yield "\nTry:"
     content = f"--data @{file}" if own else "--header 'Subject: Hello'"
     received, sent = f"--from nora@example.net --to {user}", f"--from {user} --to nora@example.net"
-    smtp = configuration.smtp
-    login = _TLS_OPTIONS.get(smtp.tls, "") + (f"--auth-user {user} " if smtp.login_required else "")
+    login = f"{options} " if (options := smtp.write_swaks_options(user)) else ""
     tries = [f"  swaks --server {inbound} {received} {content}", f"  swaks --server {outbound} {sent} {login}--header 'Subject: Hello'"]
     # The first command is for a message that meets a rule.
     only_sent = {rule.direction for rule in configuration.rules} == {FlowDirection.OUTBOUND}
@@ -73,14 +71,6 @@ def banner_lines(
         yield f"  workmail-hooks test-rule {f'{sent} --outbound' if only_sent else received}"
     where = f" --folder {_quote(folder)}" if folder != DEFAULT_FOLDER else ""
     yield f'  eval "$(workmail-hooks serve --export{where})"     # in another shell: boto3 and the AWS CLI call these servers'
-
-
-def _describe_logins(configuration: Configuration) -> str:
-    """Return what the port for submission asks of a client, in words."""
-    smtp = configuration.smtp
-    login = "login required, " if smtp.login_required else ""
-    passwords = any(user.password for user in configuration.directory.users)
-    return _TLS_WORDS.get(smtp.tls, "") + login + ("some users have a password" if passwords else "every password is accepted")
 
 
 def container_lines(env_file: Path, endpoint: str, *, built: bool) -> Iterator[str]:

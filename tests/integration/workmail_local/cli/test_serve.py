@@ -156,6 +156,21 @@ def test_the_screen_has_what_the_port_for_submission_requires(tmp_path: Path):
         assert "STARTTLS required, login required" in server.screen
         assert "every password" not in server.screen
         assert f"--tls --auth-user {ANA} " in server.screen
+        assert "smtp-certificate.pem   for SMTP clients" in server.screen
+        page = html.unescape(requests.get(f"{server.page}/addresses", timeout=20).text)
+        assert "STARTTLS required, login required, some users have a password" in page
+        assert f"  --from {ANA} --to clara@example.org \\\n  --tls --auth-user {ANA} \\\n  --header" in page
+        assert f"<code>{tmp_path / 'mail/smtp-certificate.pem'}</code>" in page
+
+
+def test_without_tls_neither_the_screen_nor_the_page_names_a_certificate(tmp_path: Path):
+    config = tmp_path / "workmail.toml"
+    config.write_text(f'{NO_RULES}[smtp]\ntls = "off"\n')
+    with served(tmp_path / "mail", config) as server:
+        assert "no TLS, every password is accepted" in server.screen
+        page = html.unescape(requests.get(f"{server.page}/addresses", timeout=20).text)
+        assert "certificate" not in (server.screen + page).lower()
+        assert "--to clara@example.org \\\n  --header" in page
 
 
 @pytest.mark.parametrize("name", ["http://mail.example.com/", "ma il"])

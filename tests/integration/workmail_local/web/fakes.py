@@ -9,6 +9,7 @@ from email.parser import BytesParser
 from email.policy import default
 from email.utils import parseaddr
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from mailhooks.contract import ActionType, FlowDirection
@@ -290,6 +291,8 @@ class FakeActions(Actions):
             "127.0.0.1:2525",
             "127.0.0.1:2587",
             {"AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW": "http://127.0.0.1:4510", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:4511"},
+            submission="STARTTLS offered, every password is accepted",
+            certificate=Path("/home/ana/projects/hooks/.local/workmail/smtp-certificate.pem"),
         )
 
     def ask_availability(self, request: Mapping[str, Any]) -> Invocation:
