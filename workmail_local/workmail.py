@@ -342,12 +342,13 @@ class LocalWorkMail(LocalAws):
         """Return the dropped messages, oldest first, each with the reason."""
         return self.mail_server.maildirs.dropped()
 
-    def delete(self, number: int | None = None, *, search: str | None = None) -> int:
+    def delete(self, number: int | None = None, *, search: str | None = None, until: int | None = None) -> int:
         """Delete messages that are done, with their traces, contents and delivered copies; return how many.
 
         Args:
             number: delete this message; None for all.
             search: delete only messages that this search finds (docs/local-web.md); None for all.
+            until: without `number`, delete only messages of this number or a lower one.
 
         Raises:
             UnknownMessage: no message has this number.
@@ -357,7 +358,8 @@ class LocalWorkMail(LocalAws):
         server = self.mail_server
         places = server.spool, server.maildirs, self.store
         if number is None:
-            return delete_found(ALL if search is None else SearchQuery.parse_clear(search), *places)
+            query = ALL if search is None else SearchQuery.parse_clear(search)
+            return delete_found(query.narrow_until(until), *places)
         delete_message(number, *places)
         return 1
 

@@ -39,7 +39,11 @@ HELP: Final = (
 _TOKEN: Final = re.compile(r'(?P<minus>-)?(?:(?P<name>[A-Za-z]+):)?(?:"(?P<phrase>[^"]*)(?:"|$)|(?P<word>\S+))')
 _SIZE: Final = re.compile("([0-9]{1,12})([KM]?)B?", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024 * 1024}
-_ACCENTS: Final = re.compile("[\u0300-\u036f]+")
+_MARKS: Final = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670]+")
+"""Accents of Latin, Greek and Cyrillic; points and vowel marks of Hebrew and Arabic. Marks of other scripts distinguish words."""
+
+_LETTERS: Final = str.maketrans("\u0131\u0110\u0111\u0141\u0142\u00d8\u00f8", "iDdLlOo")
+"""Letters with a stroke or without a dot, which Unicode does not decompose."""
 
 
 class Kind(StrEnum):
@@ -84,6 +88,7 @@ class SearchQuery:
 
     Attributes:
         since: messages have a higher number.
+        until: messages have this number or a lower one; None for any.
         as_text: operators with a value that they do not have, such as `is:chnged`: they are searched as text.
         unclear: the parts that may mean something else: those of `as_text`, a part without a text, such as `from:""`, other words with a
             colon, and a phrase without an end.
@@ -93,6 +98,7 @@ class SearchQuery:
     since: int = 0
     as_text: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+    until: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -149,6 +155,10 @@ class SearchQuery:
         more = (Condition(kind, folded) for kind, text in values.items() if (folded := fold_text(text)))
         return replace(self, conditions=(*self.conditions, *more), since=max(since, self.since))
 
+    def narrow_until(self, number: int | None) -> Self:
+        """Return this query for messages up to this number; None for any."""
+        return replace(self, until=number)
+
     def narrow_to_done(self, *, negated: bool = False) -> Self:
         """Return this query with the condition that messages are done, or that they are not."""
         return replace(self, conditions=(*self.conditions, Condition(Kind.IS, "done", negated)))
@@ -171,8 +181,7 @@ def fold_text(text: str) -> str:
     """
     text = valid_unicode(text).replace("\0", " ")
     if not text.isascii():
-        # Only the accents of Latin, Greek and Cyrillic: marks of other scripts distinguish words.
-        text = normalize("NFKC", _ACCENTS.sub("", normalize("NFKD", text)))
+        text = normalize("NFKC", _MARKS.sub("", normalize("NFKD", text))).translate(_LETTERS)
     return fold_subject(text)
 
 

@@ -43,6 +43,8 @@ def write_where(query: SearchQuery, find_trigrams: Callable[[str], Sequence[str]
         find_trigrams: returns the trigrams in the index that begin with a text; None if there are many.
     """
     terms, values = ["number > ?"], [query.since]
+    if query.until is not None:
+        terms, values = [*terms, "number <= ?"], [*values, query.until]
     for condition in query.conditions:
         pieces = list(_write_alternatives(condition, find_trigrams))
         terms.append(f"{'NOT ' if condition.negated else ''}({' OR '.join(text for text, _ in pieces)})")

@@ -113,9 +113,9 @@ class Actions:
             raise LocalError("; ".join(refused[:_MAX_REPLIES]) + more)
         return self._wm.accept(Submission(direction, mail_from, tuple(recipients), raw))
 
-    def delete(self, number: int | None = None, *, search: str | None = None) -> int:
+    def delete(self, number: int | None = None, *, search: str | None = None, until: int | None = None) -> int:
         """Delete messages; see `LocalWorkMail.delete`."""
-        return self._wm.delete(number, search=search)
+        return self._wm.delete(number, search=search, until=until)
 
     def send_again(self, number: int, mail_from: str | None = None, recipients: Sequence[str] = ()) -> int:
         """Submit a stored message again, perhaps with another envelope, and return the number of the new message.

@@ -1,5 +1,8 @@
 """The deletion of one message or of all that a search finds: pages that ask first, forms, and the same as JSON."""
 
+import re
+from typing import Final
+
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,6 +16,8 @@ from workmail_local.web.forms import read_query, read_texts
 from workmail_local.web.json_bodies import write_json
 from workmail_local.web.templating import Site
 
+_NUMBER: Final = re.compile("[0-9]{1,15}")
+
 
 def ask_for_one(site: Site, request: Request) -> Response:
     """Show the page that asks before one message is deleted."""
@@ -22,9 +27,11 @@ def ask_for_one(site: Site, request: Request) -> Response:
 
 def ask_for_all(site: Site, request: Request) -> Response:
     """Show the page that asks before the messages of a search are deleted, or all messages without a search."""
-    query = _parse(_read_search(request))
+    newest = next((each.number for each in site.history.summaries(limit=1)), 0)
+    query = _parse(_read_search(request)).narrow_until(newest)
     done = site.history.count(query.narrow_to_done())
-    context = {"summary": None, "query": request.query_params.get("q", ""), "done": done, "unfinished": site.history.count(query) - done}
+    context = {"summary": None, "query": request.query_params.get("q", ""), "done": done, "until": newest}
+    context["unfinished"] = site.history.count(query) - done
     return site.render(request, "delete.html", context)
 
 
@@ -37,12 +44,16 @@ def delete_one(site: Site, request: Request) -> Response:
 async def delete_all(site: Site, request: Request) -> Response:
     """Delete the messages of the search in the form, and open the list."""
     async with request.form(max_files=0, max_fields=5) as data:
-        names = [name for name, _ in data.multi_items()]
+        names = [name for name, _ in data.multi_items() if name != "until"]
         # A form without its field must not delete all messages.
         if names not in (["q"], ["all"]):
             raise HTTPException(400, "the form has neither a search nor the field for all messages")
         search = None if names == ["all"] else read_texts(data, ("q",))["q"]
-    await run_in_threadpool(_delete_all, site, search)
+        # A message that has arrived since the page asked was not shown, and stays.
+        until = read_texts(data, ("until",))["until"]
+        if until and not _NUMBER.fullmatch(until):
+            raise HTTPException(400, "until must be the number of a message")
+    await run_in_threadpool(_delete_all, site, search, int(until) if until else None)
     return RedirectResponse(f"{site.prefix}/", 303)
 
 
@@ -89,9 +100,9 @@ def _parse(search: str | None) -> SearchQuery:
         raise HTTPException(400, str(error)) from None
 
 
-def _delete_all(site: Site, search: str | None) -> int:
+def _delete_all(site: Site, search: str | None, until: int | None = None) -> int:
     try:
-        return site.actions.delete(search=search)
+        return site.actions.delete(search=search, until=until)
     except InvalidSearch as error:
         raise HTTPException(400, str(error)) from None
     except SpoolError as error:

@@ -1,5 +1,6 @@
 """Deleting messages: by `LocalWorkMail`, by the page, by the API, and all of them by `serve --fresh`."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -192,6 +193,19 @@ def test_the_page_asks_and_then_deletes_without_javascript(wm: LocalWorkMail, ur
     requests.post(f"{url}/delete", data={"q": "fox"}, timeout=30)
     assert [line.number for line in wm.history.summaries()] == [third]
     assert second not in [line.number for line in wm.history.summaries()]
+
+
+@pytest.mark.parametrize("search, field", [("", ("all", "yes")), ("?q=to:ana", ("q", "to:ana"))])
+def test_a_message_that_arrives_after_the_page_has_asked_stays(search: str, field: tuple[str, str], wm: LocalWorkMail, url: str) -> None:
+    send(wm)
+    page = requests.get(f"{url}/delete{search}", timeout=30).text
+    assert "Delete 1 message?" in page
+    fields = dict(re.findall('name="(q|all|until)" value="([^"]*)"', page))
+    assert fields[field[0]] == field[1]
+    later = send(wm)
+    assert requests.post(f"{url}/delete", data={**fields, "until": "x"}, timeout=30).status_code == 400
+    assert requests.post(f"{url}/delete", data=fields, timeout=30).status_code == 200
+    assert [each.number for each in wm.history.summaries()] == [later]
 
 
 def test_another_site_deletes_nothing(wm: LocalWorkMail, url: str) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Final
 
 from workmail_local.console.style import Style
@@ -16,9 +17,13 @@ _MAX_NAMED: Final = 2
 """Recipients that a line names."""
 
 _GAP: Final = "  "
-_LEAST_ADDRESSES: Final = 24
-_CUTS: Final = ((1, 10), (0, _LEAST_ADDRESSES), (2, 8))
-"""The parts of a line that a narrow terminal cuts: index, and the columns that it leaves. The outcome is cut last."""
+_LEAST_ADDRESSES: Final = 30
+_LEAST_ROOM: Final = 24
+_MAX_LINES: Final = 4
+"""Lines of one problem on a terminal."""
+
+_CUTS: Final = ((1, 8), (2, 8), (0, _LEAST_ADDRESSES))
+"""The parts of a line that a narrow terminal cuts: index, and the columns that it leaves. The outcome is not cut."""
 
 
 class MailLines:
@@ -44,7 +49,7 @@ class MailLines:
             now: seconds since the epoch.
             width: columns of the terminal; None for lines of any length.
         """
-        room = None if width is None else max(width - len(INDENT), _LEAST_ADDRESSES)
+        room = None if width is None else max(width - len(INDENT), _LEAST_ROOM)
         run = job.run
         attempts = next((each.attempts for each in trace.rule_runs if each.message_id == run.message_id), ())
         known, earlier = self._shown.get(run.message_id, (0, frozenset()))
@@ -63,7 +68,7 @@ class MailLines:
         clock = f"{time.strftime('%H:%M:%S', time.localtime(now))}  "
         yield clock + (self._style.bad(line) if failed else line)
         for problem in problems:
-            yield INDENT + self._style.bad(_cut(escape_controls(problem), room))
+            yield from (INDENT + self._style.bad(line) for line in _wrap(escape_controls(problem), room))
         if problems:
             yield f"{INDENT}Log: {self._page}/messages/{job.number}"
         if self._verbose:
@@ -81,18 +86,24 @@ class MailLines:
 
 
 def _join_parts(parts: list[str], room: int | None) -> str:
-    """Join addresses, subject, rule, outcome and duration. When the room is short, the subject is cut first, then addresses and rule."""
+    """Join addresses, subject, rule, outcome and duration. When the room is short, the subject is cut first, then rule and addresses."""
     parts = [escape_controls(part) for part in parts]
     if room is not None:
         for index, least in _CUTS:
             excess = count_columns(_GAP.join(parts)) - room
             if excess > 0:
                 parts[index] = fit(parts[index], max(count_columns(parts[index]) - excess, least))
-    return _cut(_GAP.join(parts), room)
+    if room is None:
+        return _GAP.join(parts)
+    # The outcome and the duration stay whole if the terminal has room for them alone.
+    head, tail = _GAP.join(parts[:3]), _GAP.join(parts[3:])
+    left = room - count_columns(_GAP + tail)
+    return f"{fit(head, left)}{_GAP}{tail}" if left > 0 else fit(tail, room)
 
 
-def _cut(text: str, room: int | None) -> str:
-    return text if room is None else fit(text, room)
+def _wrap(text: str, room: int | None) -> list[str]:
+    """Return the lines of a problem. Its end has the reason, such as the name of a module, so that it is cut late."""
+    return [text] if room is None else wrap(text, room, max_lines=_MAX_LINES, placeholder=" ...") or [text]
 
 
 def _join_recipients(recipients: tuple[str, ...]) -> str:
@@ -108,7 +119,7 @@ def _describe_outcome(job: DeliveryJob, attempts: int, now: float) -> str:
         ended += " (changed)"
     if run.state is State.RETRYING and run.due is not None:
         most = len(ASYNCHRONOUS_PAUSES_S) if job.is_asynchronous else attempts + _count_further_retries(job, attempts)
-        retry = f"failed, retry {attempts} of {most:,} in {_format_time(max(run.due - now, 0.0))}"
+        retry = f"failed, retry {attempts}/{most:,} in {_format_time(max(run.due - now, 0.0))}"
         return f"{ended}, then {retry}" if ended else retry
     return f"{ended} after {attempts} attempts" if attempts > 1 else ended
 

@@ -25,7 +25,7 @@ _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 _RESERVED: Final = re.compile(r"[\\/:*?\"<>|%;]+")
 """Characters that a file system or a program gives a meaning to."""
 
-_DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+_DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]) *(?:\..*)?", re.IGNORECASE)
 """Names that Windows never opens as a file."""
 
 
@@ -126,7 +126,8 @@ def make_file_name(message: Message, number: str, part: Part) -> str:
     name = _RESERVED.sub("_", make_printable(find_filename(message.raw, part))).strip(" .")
     if not name.strip("_"):
         return f"part-{number or '0'}{'.eml' if part.content_type in _MESSAGES else ''}"
-    return f"_{name}" if _DEVICES.fullmatch(name) else name
+    # Programs read a name that begins with a hyphen as an option.
+    return f"_{name}" if name.startswith("-") or _DEVICES.fullmatch(name) else name
 
 
 def find_view(raw: bytes, part: Part) -> View:

@@ -84,7 +84,7 @@ def test_in_a_pipe_each_message_is_a_plain_line(command: list[str]):
             assert re.fullmatch(rf'\d\d:\d\d:\d\d  {NORA} -> {ANA}  "Offer x{{200}}"  no rule  Inbox  \S+ m?s\n', line)
             send(screen, "bad@example.net", "Second")
             failed = read_until(process.stdout, "/messages/2")
-            assert re.search(r'"Second"  Fails  failed, retry 1 of \d+ in \d+ ms  ', failed)
+            assert re.search(r'"Second"  Fails  failed, retry 1/\d+ in \d+ ms  ', failed)
             assert "the function failed: ValueError: odd\n" in failed
             ended = read_until(process.stdout, "attempts  ")
             assert "Inbox after" in ended
@@ -109,7 +109,7 @@ def test_on_a_terminal_failures_are_red_and_lines_have_its_width(variables: dict
                 assert (re.search(r"\d  \x1b\[31;1mbad@example.net", failed) is not None) == colour
                 plain = re.sub(r"\x1b\[[\d;]*m", "", failed)
                 assert max(map(len, plain.splitlines())) <= 100
-                assert "failed, retry 1 of" in plain
+                assert "failed, retry 1/" in plain
                 process.send_signal(signal.SIGINT)
                 assert process.wait(60) == 0
         finally:

@@ -144,7 +144,13 @@ class FakeHistory:
     def summaries(self, *, before: int | None = None, limit: int = 50, query: SearchQuery = ALL) -> Sequence[MessageSummary]:
         """Return messages; of the conditions, only those on a word in subject or addresses, on the state and on problems."""
         found = (trace.summary for trace in reversed(self.traces) if before is None or trace.summary.number < before)
-        some = (line for line in found if line.number > query.since and all(_matches(line, each) for each in query.conditions))
+        some = (
+            line
+            for line in found
+            if line.number > query.since
+            and (query.until is None or line.number <= query.until)
+            and all(_matches(line, each) for each in query.conditions)
+        )
         return list(islice(some, limit))
 
     def find_neighbours(self, number: int) -> tuple[int | None, int | None]:
@@ -224,10 +230,11 @@ class FakeActions(Actions):
         self.sent.append((direction, mail_from, tuple(recipients), raw))
         return self.history.add(raw, direction=direction, recipients=tuple(recipients))
 
-    def delete(self, number: int | None = None, *, search: str | None = None) -> int:
+    def delete(self, number: int | None = None, *, search: str | None = None, until: int | None = None) -> int:
         if self.refusal:
             raise SpoolError(self.refusal)
-        found = self.history.summaries(limit=1000, query=(ALL if search is None else SearchQuery.parse_clear(search)).narrow_to_done())
+        query = ALL if search is None else SearchQuery.parse_clear(search)
+        found = self.history.summaries(limit=1000, query=query.narrow_until(until).narrow_to_done())
         if number is not None:
             trace = self.history.trace(number)
             if not trace:

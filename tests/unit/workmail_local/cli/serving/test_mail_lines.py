@@ -1,5 +1,6 @@
 """The lines about a message on the screen of `serve`."""
 
+import re
 import time
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_a_failed_attempt_shows_the_next_one_and_once_why_it_failed_and_where_it
     printer = MailLines(Style(), PAGE)
     waiting = job(state=State.RETRYING, due=NOW + 2, problems=(FAILURE,))._replace(elapsed_s=3.0)
     first, why, where = lines(waiting, attempts=2, printer=printer)
-    assert first.endswith('"Offer"  Tag  failed, retry 2 of 6 in 2 s  24 ms')
+    assert first.endswith('"Offer"  Tag  failed, retry 2/6 in 2 s  24 ms')
     assert (why.strip(), where.strip()) == (FAILURE, f"Log: {PAGE}/messages/7")
     [again] = lines(waiting, attempts=3, printer=printer)
     assert "retry 3" in again
@@ -86,7 +87,7 @@ def test_a_failed_attempt_shows_the_next_one_and_once_why_it_failed_and_where_it
 
 def test_an_asynchronous_function_that_fails_is_shown_after_the_delivery():
     advanced = job(result(ANA, Destination.INBOX), synchronous=False, state=State.RETRYING, due=NOW + 60, problems=(FAILURE,))
-    assert lines(advanced)[0].endswith("Inbox, then failed, retry 1 of 2 in 1 min  24 ms")
+    assert lines(advanced)[0].endswith("Inbox, then failed, retry 1/2 in 1 min  24 ms")
 
 
 def test_problems_are_red_on_a_terminal_and_nothing_else_is():
@@ -112,6 +113,16 @@ def test_no_line_is_wider_than_the_terminal_and_the_outcome_stays(width: int):
     assert all(count_columns(line) <= max(width, 34) for line in shown if "Log:" not in line)
     if width >= 80:
         assert shown[0].endswith("  Inbox  24 ms")
+
+
+@pytest.mark.parametrize("width", [80, 90, 100])
+def test_a_narrow_terminal_shows_the_whole_outcome_and_the_end_of_the_reason(width: int):
+    why = "the function cannot be loaded: Runtime.ImportModuleError: Unable to import module 'app': No module named 'reportlab'"
+    waiting = job(state=State.RETRYING, due=NOW + 0.01, problems=(why,), rule="Offers of our partners")._replace(timeout_s=1800.0)
+    first, *reason, _ = lines(waiting, width=width)
+    assert re.search(r"  failed, retry 1/\d+ in 10 ms  24 ms$", first)
+    assert first.startswith(f"12:03:04  {NORA} -> ana")
+    assert " ".join(line.strip() for line in reason) == why
 
 
 def test_verbose_adds_the_id_and_the_log_of_new_attempts():
