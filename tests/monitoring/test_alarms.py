@@ -33,6 +33,7 @@ def fires(name: str, metrics: Metrics, periods: int = 1) -> bool:
         ("wrong_bucket", {"FailedAlarm"}),
         ("no_configuration", {"FailedAlarm"}),
         ("rejected", {"PutRejectedAlarm"}),
+        ("unacceptable", {"PutRejectedAlarm"}),
         ("refused", {"PolicyRefusedAlarm"}),
         ("slow", {"NearTimeoutAlarm"}),
     ],

@@ -13,7 +13,15 @@ from mailhooks.availability.errors import MailboxNotFound, Unreachable
 from mailhooks.availability.function import report as availability_report
 from mailhooks.availability.provider import LookupStats
 from mailhooks.contract import MailFlowEvent, Verdict
-from mailhooks.errors import InvalidContentLocation, MessageFrozen, MessageRejected, Misconfigured, SettingsError, Throttled
+from mailhooks.errors import (
+    CannotChangeSafely,
+    InvalidContentLocation,
+    MessageFrozen,
+    MessageRejected,
+    Misconfigured,
+    SettingsError,
+    Throttled,
+)
 from mailhooks.hooks.invocation import Mail, Record
 from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.hooks.policy_source import PolicySource
@@ -100,7 +108,16 @@ def frozen() -> str:
 
 
 def unsafe() -> str:
-    """A change that the check before each Put rejects."""
+    """A message that a hook cannot change safely."""
+    return _handle(_refuse)
+
+
+def _refuse(_mail: Mail) -> None:
+    raise CannotChangeSafely("the message is signed")
+
+
+def unacceptable() -> str:
+    """A change by a hook that the check before each Put rejects."""
     return _handle(_lengthen)
 
 
@@ -178,6 +195,7 @@ KINDS: Final[Mapping[str, Callable[[], str]]] = {
         rejected,
         frozen,
         unsafe,
+        unacceptable,
         verdicts,
         by_policy,
         refused,

@@ -125,7 +125,7 @@ def test_every_page_shows_an_error_in_a_saved_file_and_no_longer_once_it_is_mend
     visit.actions.file_problems.append(PROBLEM)
     for path in ("/", "/messages/1", "/rules", "/availability", "/send", "/addresses", "/messages/99"):
         expect(visit.open(path).get_by_role("alert")).to_have_text(f"{PROBLEM.text} The configuration before it stays in force.")
-    assert visit.site.get("/api/problems").json() == {"problems": [PROBLEM._asdict()]}
+    assert visit.site.get("/api/problems").json() == {"problems": [PROBLEM._asdict()], "webhook": None}
     for path in ("/", "/messages/1", "/send"):
         page = visit.open(path)
         visit.actions.file_problems.clear()
