@@ -80,7 +80,7 @@ def commands(marker: str) -> list[tuple[str, list[str]]]:
 
 def ci_targets() -> set[str]:
     """Return the targets of make that `.ci/run` makes, with their prerequisites."""
-    targets = set(re.findall(r"^make ([\w-]+)$", CI, re.MULTILINE))
+    targets = set(re.findall(r"^(?:make|beside) ([\w-]+)\b", CI, re.MULTILINE))
     prerequisites = {name: rest.split() for name, rest in re.findall(r"^([\w-]+):([^#=\n]*)", MAKEFILE, re.MULTILINE)}
     wanted = list(targets)
     while wanted:
