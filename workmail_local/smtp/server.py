@@ -187,7 +187,7 @@ class SmtpServer:
         acceptor: decides who may send to whom, and stores the mail.
         host: the loopback interface by default.
         port: 0 for one that the system chooses.
-        settings: TLS and logins.
+        settings: TLS and logins, for OUTBOUND.
         tls: the context of TLS; None to offer none.
         timeout_s: seconds without a valid command before the connection is closed. The content of a message counts as part of DATA.
 
@@ -211,8 +211,9 @@ class SmtpServer:
         self.port = port
         self.host = host
         self._direction = direction
-        self._settings = settings or Smtp()
-        self._handler = Handler(direction, acceptor, login_required=self._settings.login_required and direction is FlowDirection.OUTBOUND)
+        # Other organizations log in nowhere, and their servers begin without TLS.
+        self._settings = settings if settings and direction is FlowDirection.OUTBOUND else Smtp()
+        self._handler = Handler(direction, acceptor, login_required=self._settings.login_required)
         self._tls = tls
         self._logins = LoginGuard()
         self._timeout_s = timeout_s
@@ -268,11 +269,10 @@ class SmtpServer:
     @property
     def _is_implicit(self) -> bool:
         """Whether a connection begins with TLS."""
-        return self._settings.tls is Tls.IMPLICIT and self._direction is FlowDirection.OUTBOUND
+        return self._settings.tls is Tls.IMPLICIT
 
     def _create_connection(self) -> SMTP:
-        outbound = self._direction is FlowDirection.OUTBOUND
-        requires_tls = outbound and self._settings.tls is Tls.REQUIRED
+        requires_tls = self._settings.tls is Tls.REQUIRED
         smtp = EnhancedSmtp(
             self._handler,
             self._logins,
@@ -287,7 +287,7 @@ class SmtpServer:
             loop=self._loop,
         )
         self._connections.add(smtp)
-        smtp.is_for_users = outbound
+        smtp.is_for_users = self._direction is FlowDirection.OUTBOUND
         # aiosmtpd has one table for all connections, and adds to it at each EHLO.
         smtp.command_size_limits = defaultdict(lambda: smtp.command_size_limit, _LINE_OCTETS)
         return smtp
