@@ -77,6 +77,18 @@ def join_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a name or an address is this machine's own: localhost, 127.0.0.0/8 or ::1.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.2", "::1", "192.0.2.1", "example.com")]
+    [True, True, True, False, False]
+    """
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def find_own_addresses(host: str) -> list[str]:
     """Return the addresses by which other machines reach a server, at most one of each kind; none if it has only one address or no route.
 

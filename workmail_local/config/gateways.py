@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import Final
 
 from workmail_local.config.toml_reader import Table
-
-_LARGEST_PORT: Final = 65_535
+from workmail_local.servers import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +32,9 @@ def read_gateways(tables: Sequence[Table]) -> dict[str, Gateway]:
         table.require(name not in gateways, "name", found="a second gateway of this name", expected="a name that no other gateway has")
         host = table.read_text("host", "127.0.0.1")
         # WorkMail's gateways are anywhere. Here, samples and tests must not send mail to real people.
-        table.require(_is_local(host), "host", found=repr(host), expected="a host of this machine: localhost, 127.0.0.1 or ::1")
+        table.require(is_loopback(host), "host", found=repr(host), expected="a host of this machine: localhost, 127.0.0.1 or ::1")
         table.require("port" in table, "port", found="none", expected="the gateway's port")
         user, password = table.read_text("user", ""), table.read_text("password", "")
-        table.require(
-            bool(user) == bool(password), "password" if user else "user", found="none", expected="both user and password, or none"
-        )
-        gateways[name] = Gateway(name, host, table.read_integer("port", 0, 1, _LARGEST_PORT), user, password)
+        table.require_both("user", "password")
+        gateways[name] = Gateway(name, host, table.read_port("port", 0), user, password)
     return gateways
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

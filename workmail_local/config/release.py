@@ -10,8 +10,8 @@ from typing import Final
 from mailhooks.address_patterns import Pattern
 from workmail_local.config.toml_reader import Table
 from workmail_local.mail.addresses import is_mailbox
+from workmail_local.servers import is_loopback
 
-_LARGEST_PORT: Final = 65_535
 _KEYS: Final = ("host", "port", "tls", "user", "password-variable", "allowed-recipients", "mail-from", "ca-file")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -68,22 +68,17 @@ def read_release(table: Table) -> ReleaseServer:
     table.require(_is_host(host), "host", found=repr(host), expected="the name or the IP address of an SMTP server")
     tls = table.read_word("tls", {tls.value: tls for tls in Encryption}, "starttls")
     user, variable = table.read_text("user", ""), table.read_text("password-variable", "")
-    table.require(
-        bool(user) == bool(variable),
-        "password-variable" if user else "user",
-        found="none",
-        expected="both user and password-variable, or none",
-    )
+    table.require_both("user", "password-variable")
     expected = "the name of an environment variable that has the password"
     table.require(not variable or _VARIABLE.fullmatch(variable), "password-variable", found="another text", expected=expected)
-    encrypted = tls is not Encryption.NONE or _is_loopback(host)
+    encrypted = tls is not Encryption.NONE or is_loopback(host)
     table.require(encrypted or not user, "tls", found='"none"', expected='"starttls" or "tls": a password is not sent unencrypted')
     mail_from = table.read_text("mail-from", "")
     table.require(not mail_from or is_mailbox(mail_from), "mail-from", found=repr(mail_from), expected="an address")
     ca_file = table.read_text("ca-file", "")
     return ReleaseServer(
         host,
-        table.read_integer("port", _PORTS[tls], 1, _LARGEST_PORT),
+        table.read_port("port", _PORTS[tls]),
         tls,
         _read_patterns(table),
         user,
@@ -114,7 +109,3 @@ def _is_ip_address(text: str) -> bool:
         return bool(ip_address(text))
     except ValueError:
         return False
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_ip_address(host) and ip_address(host).is_loopback)

@@ -63,9 +63,7 @@ def read_smtp(table: Table) -> Smtp:
     tls = table.read_word("tls", {each.value: each for each in Tls}, Tls.OFFERED.value)
     required = table.read_word("login", {"optional": False, "required": True}, "optional")
     certificate, key = (_read_file(table, name) for name in ("certificate", "key"))
-    table.require(
-        (certificate is None) == (key is None), "certificate" if key else "key", found="none", expected="both certificate and key, or none"
-    )
+    table.require_both("certificate", "key")
     return Smtp(tls, required, certificate, key)
 
 

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _TYPES: Final = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 _LINE: Final = re.compile(r"\(at line (\d+), ")
+_LARGEST_PORT: Final = 65_535
 _SHOWN: Final = 80
 """Characters of a value in an error message."""
 
@@ -118,6 +119,12 @@ class Table:
         if not condition:
             raise self.error(key, found=found, expected=expected)
 
+    def require_both(self, first: str, second: str) -> None:
+        """Raise ConfigurationError if one of two keys has a text and the other has none."""
+        missing = [key for key in (first, second) if not self._data.get(key)]
+        if len(missing) == 1:
+            raise self.error(missing[0], found="none", expected=f"both {first} and {second}, or none")
+
     def reject_other_keys(self, *keys: str) -> None:
         """Raise ConfigurationError for every other key."""
         for key in self._data:
@@ -141,6 +148,10 @@ class Table:
         value = self._value(key, int, default)
         self.require(least <= value <= most, key, found=str(value), expected=f"{least:,} to {most:,}")
         return value
+
+    def read_port(self, key: str, default: int) -> int:
+        """Return a TCP port."""
+        return self.read_integer(key, default, 1, _LARGEST_PORT)
 
     def read_flag(self, key: str, *, default: bool) -> bool:
         """Return a boolean."""
