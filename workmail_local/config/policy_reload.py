@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,7 +16,7 @@ from workmail_local.config.configuration import Configuration
 from workmail_local.config.directory import Directory
 from workmail_local.config.functions import project_function
 from workmail_local.config.policy_file import load_policy
-from workmail_local.config.problems import AGAIN_S, FileProblem, Mark, read_marks
+from workmail_local.config.problems import AGAIN_S, FileProblem, Mark, list_errors, read_marks
 from workmail_local.console.style import format_count
 from workmail_local.rules.rule import Rule, RuleAction
 
@@ -53,8 +53,7 @@ class PolicyReload(ConfigReload):
         self._next_load = 0.0
         self._saved: dict[str, Mark] = {}
         self._made: tuple[Configuration, Path, Configuration] | None = None
-        load_policy(policy)
-        self._load_policy()
+        self._load_policy(load_policy(policy).files)
 
     def __call__(self) -> Configuration:
         configuration = super().__call__()
@@ -76,23 +75,22 @@ class PolicyReload(ConfigReload):
         self._next_load = time.monotonic() + AGAIN_S
         before, self._policy_problems = self._policy_problems, []
         try:
-            self._load_policy()
+            self._load_policy(load(self._file).files)
         except (PolicyError, OSError) as error:
-            self._policy_problems = list(self._describe(error))
+            self._policy_problems = [FileProblem(self._file.name, line, text, _EFFECT) for line, text in list_errors(self._file, error)]
             if self._policy_problems != before:
                 texts = "; ".join(problem.text for problem in self._policy_problems)
                 self._report(f"{self._file.name} has changed, but has an error, so {_EFFECT}: {texts}")
         else:
             self._report(f"{self._file.name} has changed: {format_count(len(self._policy.rules), 'rule')}")
 
-    def _load_policy(self) -> None:
-        """Copy the policy and its files into a folder of this version, and load the copy.
+    def _load_policy(self, files: tuple[str, ...]) -> None:
+        """Copy the policy and the files that it names into a folder of this version, and load the copy.
 
         Raises:
-            PolicyError: the policy is invalid; or a file was saved while it was copied.
+            PolicyError: a file was saved while it was copied.
             OSError: a file cannot be read or copied.
         """
-        files = load(self._file).files
         # Before the copy: a file that is saved later has changed.
         saved = self._read_marks(files)
         folder = Path(mkdtemp(prefix="policy-", dir=self._copies))
@@ -104,14 +102,6 @@ class PolicyReload(ConfigReload):
         self._copy, self._saved = folder / self._file.name, saved
         while len(self._folders) > _KEPT:
             shutil.rmtree(self._folders.pop(0), ignore_errors=True)
-
-    def _describe(self, error: PolicyError | OSError) -> Iterator[FileProblem]:
-        name = self._file.name
-        if isinstance(error, OSError):
-            yield FileProblem(name, 0, f"{name}: {error.strerror or type(error).__name__}", _EFFECT)
-        else:
-            for problem, text in zip(error.problems, error.lines(), strict=False):
-                yield FileProblem(name, problem.line, text, _EFFECT)
 
     def _read_marks(self, names: tuple[str, ...]) -> dict[str, Mark]:
         """Return what differs after each save of the policy or of a file that it names."""

@@ -114,7 +114,12 @@ def _load(policy: Path) -> tuple[tuple[str, ...], tuple[tuple[int, str], ...]]:
     """Return the files that a policy names, and line and text of each of its errors."""
     try:
         return load(policy).files, ()
-    except PolicyError as error:
-        return (), tuple((problem.line, text) for problem, text in zip(error.problems, error.lines(), strict=False))
-    except OSError as error:
-        return (), ((0, f"{policy.name}: {error.strerror}"),)
+    except (PolicyError, OSError) as error:
+        return (), list_errors(policy, error)
+
+
+def list_errors(policy: Path, error: PolicyError | OSError) -> tuple[tuple[int, str], ...]:
+    """Return line and text of each error for which a policy cannot be loaded."""
+    if isinstance(error, PolicyError):
+        return tuple((problem.line, text) for problem, text in zip(error.problems, error.lines(), strict=False))
+    return ((0, f"{policy.name}: {error.strerror or type(error).__name__}"),)
