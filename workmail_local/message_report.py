@@ -5,7 +5,7 @@ from typing import Final
 
 from workmail_local.console.style import format_count
 from workmail_local.mail.history import MessageTrace, RuleRun
-from workmail_local.runtime.logs import find_traceback, shorten_log
+from workmail_local.runtime.logs import shorten_log, split_traceback
 from workmail_local.workmail import LocalWorkMail
 
 _MESSAGES: Final = 5
@@ -40,9 +40,8 @@ def _describe_run(run: RuleRun) -> Iterator[str]:
     yield f'rule "{run.rule}"{function}' if run.rule else "no rule"
     for attempt in run.attempts:
         yield f"attempt {attempt.number}  {attempt.milliseconds:,.0f} ms  {attempt.problem or attempt.response}"
-        traceback = find_traceback(attempt.log)
-        log = shorten_log(attempt.log.replace(traceback, "") if traceback else attempt.log, _LOG_LINES)
-        yield from (f"  | {line}" for line in (*log, *traceback.splitlines()))
+        log, traceback = split_traceback(attempt.log)
+        yield from (f"  | {line}" for line in (*shorten_log(log, _LOG_LINES), *traceback.splitlines()))
     for result in run.results:
         note = f"  ({result.note})" if result.note else ""
         yield f"{result.recipient}  {result.action}  {result.destination}{note}"

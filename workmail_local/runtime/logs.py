@@ -81,6 +81,12 @@ def find_traceback(log: str) -> str:
     return text[max(text.find(_TRACEBACK), 0) :]
 
 
+def split_traceback(log: str) -> tuple[str, str]:
+    """Return a log without the traceback of `find_traceback`, and that traceback. One in a JSON line of the library stays."""
+    traceback = find_traceback(log)
+    return (log.replace(traceback, "") if traceback else log), traceback
+
+
 def shorten_log(log: str, most: int) -> list[str]:
     """Return the last lines of a log for people, at most `most`: JSON lines with level, text and reason only, and no metrics."""
     found = []
