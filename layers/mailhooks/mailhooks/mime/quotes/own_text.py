@@ -5,8 +5,7 @@ from typing import Final
 
 from mailhooks.mime.quotes.attribution import Line, Mark
 from mailhooks.mime.quotes.html_lines import read_lines
-from mailhooks.mime.quotes.older_mail import are_different_mails, is_reply
-from mailhooks.mime.quotes.reply import QuoteSearch, read_text_lines
+from mailhooks.mime.quotes.reply import QuoteSearch, find_top_quote, read_text_lines
 
 _SIGNATURE: Final = "--"
 """The line above a signature (RFC 3676 section 4.3), without the space at its end."""
@@ -34,19 +33,16 @@ def read_own_text(text: str, *, is_html: bool) -> str:
 
 def select_own_lines(lines: Sequence[Line]) -> list[Line]:
     """Return the sender's own lines, in their order."""
+    quotes = list(QuoteSearch(lines).iterate_quotes(each_block=True))
+    if top := find_top_quote(lines, quotes):
+        return list(_skip_signature(lines[: top.start]))
     own: list[Line] = []
     position = 0
-    top: tuple[int, int] | None = None
-    for start, body, reply in QuoteSearch(lines).iterate_quotes(each_block=True):
-        if reply is None and top and body == len(lines) and are_different_mails(lines, top, start):
-            # The lines between the quotes are of older messages (see `find_quote`).
-            return list(_skip_signature(lines[: top[0]]))
-        own += _skip_signature(lines[position:start])
-        if reply is None:
+    for quote in quotes:
+        own += _skip_signature(lines[position : quote.start])
+        if quote.reply is None:
             return own
-        if top is None and start < body and is_reply(lines[:start]):
-            top = start, body
-        position = reply
+        position = quote.reply
     return [*own, *_skip_signature(lines[position:])]
 
 

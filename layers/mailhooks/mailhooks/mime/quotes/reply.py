@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from mailhooks.mime.quotes.any_language import HINT, find_attribution_in_any_language
 from mailhooks.mime.quotes.attribution import (
@@ -86,16 +86,37 @@ def find_html_quote(html: str, decode: Callable[[str], str]) -> int | None:
 def find_quote(lines: Sequence[Line]) -> int | None:
     """Return the index of the first line of the quote at the end of the message; None if there is none.
 
-    A quote with a reply below does not count: the search continues after it. But if a reply is above it, and an unmarked message of another
-    time is at the end, then the lines between them are of older messages.
+    A quote with a reply below does not count: the search continues after it.
     """
-    top: tuple[int, int] | None = None
-    for start, body, reply in QuoteSearch(lines).iterate_quotes():
-        if reply is None:
-            return top[0] if top and body == len(lines) and are_different_mails(lines, top, start) else start
-        if top is None and start < body and is_reply(lines[:start]):
-            top = start, body
-    return None
+    quotes = list(QuoteSearch(lines).iterate_quotes())
+    if not quotes or quotes[-1].reply is not None:
+        return None
+    return (find_top_quote(lines, quotes) or quotes[-1]).start
+
+
+class Quote(NamedTuple):
+    """A quote, by indexes of lines.
+
+    Attributes:
+        start: its first line, with its attribution.
+        body: the first quoted line; the end of the message if the quote extends to the end.
+        reply: the first line of the sender's own text below it; None if there is none, for the last quote only.
+    """
+
+    start: int
+    body: int
+    reply: int | None
+
+
+def find_top_quote(lines: Sequence[Line], quotes: Sequence[Quote]) -> Quote | None:
+    """Return the quote below the sender's reply if all lines from there are of older messages; None if there may be other own lines.
+
+    So it is if an unmarked message of another time is at the end: then the lines between the two quotes are of older messages.
+    """
+    if not quotes or quotes[-1].reply is not None or quotes[-1].body != len(lines):
+        return None
+    top = next((quote for quote in quotes[:-1] if quote.start < quote.body and is_reply(lines[: quote.start])), None)
+    return top if top and are_different_mails(lines, (top.start, top.body), quotes[-1].start) else None
 
 
 class QuoteSearch:
@@ -106,15 +127,15 @@ class QuoteSearch:
         self._labels = [find_label(line) for line in lines]
         self._budget = Budget()
 
-    def iterate_quotes(self, *, each_block: bool = False) -> Iterator[tuple[int, int, int | None]]:
-        """Yield the quotes, as `_find_next_quote`, each with the first line of the sender's own text below it; None for the last quote.
+    def iterate_quotes(self, *, each_block: bool = False) -> Iterator[Quote]:
+        """Yield the quotes.
 
         Quoted lines without attribution are a quote at the beginning; if `each_block`, everywhere.
         """
         position: int | None = 0
         while position is not None and (found := self._find_next_quote(position, bare_counts=each_block or position == 0)):
             position = self._find_reply_below(found[1])
-            yield *found, position
+            yield Quote(*found, position)
 
     def _find_next_quote(self, position: int, *, bare_counts: bool) -> tuple[int, int] | None:
         """Return the first line of the next quote, with its attribution, and the first quoted line.
