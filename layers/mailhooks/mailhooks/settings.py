@@ -130,6 +130,11 @@ class Settings:
     availability_config: str = ""
     removed: tuple[str, ...] = ()
 
+    @property
+    def logs_exception_text(self) -> bool:
+        """Whether log lines may have the text and the traceback of an unexpected error."""
+        return self.log_exceptions == "text"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from environment variables. A variable that is absent or empty keeps its default.

@@ -115,7 +115,7 @@ class Reporter:
         line |= {LogKey.REASON: type(error).__name__, LogKey.DETAIL: self._detail(error)}
         if record.unexpected:
             line[LogKey.FRAMES] = _frames(record.unexpected)
-            if self._settings.log_exceptions == "text":
+            if self._settings.logs_exception_text:
                 line[LogKey.TRACEBACK] = _format_traceback(record.unexpected)
             self._logger.error("the hook failed", extra=line)
         elif record.transient:
@@ -126,7 +126,7 @@ class Reporter:
     def _detail(self, error: BaseException) -> str:
         """Return the text of an error of ours; another error's text may quote the message."""
         own = isinstance(error, MailhooksError | ContractError)
-        shown = own or self._settings.log_addresses or self._settings.log_exceptions == "text"
+        shown = own or self._settings.log_addresses or self._settings.logs_exception_text
         return str(error) if shown else "not logged: it may quote the message (LogPersonalData=all shows it)"
 
     def _count(self, record: Record, milliseconds: float) -> None:

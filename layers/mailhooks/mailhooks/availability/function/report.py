@@ -69,7 +69,7 @@ class Reporter:
         self._logger = Logger(service=settings.service, location=None)
         self._metrics = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.service)
         self._log_addresses = settings.log_addresses
-        self._log_exceptions = settings.log_exceptions == "text"
+        self._log_exceptions = settings.logs_exception_text
         self._function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         self._cold = True
 
