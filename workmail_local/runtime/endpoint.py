@@ -133,7 +133,7 @@ def _read_failure(response: Any, function_error: str | None) -> Invocation:
     kind, message = response.get("errorType"), response.get("errorMessage")
     error = ": ".join(str(part) for part in (kind, message) if part) or f"the function failed ({function_error})"
     trace = response.get("stackTrace")
+    log = ""
     if isinstance(trace, list) and trace:
         log = f"[ERROR] {error}\nTraceback (most recent call last):\n{''.join(map(str, trace))}"
-        return Invocation(error=error, log=log, unloadable=kind in _LOAD_ERRORS)
-    return Invocation(error=error, unloadable=kind in _LOAD_ERRORS)
+    return Invocation(error=error, log=log, unloadable=kind in _LOAD_ERRORS)
