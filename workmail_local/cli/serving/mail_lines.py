@@ -88,13 +88,12 @@ class MailLines:
 def _join_parts(parts: list[str], room: int | None) -> str:
     """Join addresses, subject, rule, outcome and duration. When the room is short, the subject is cut first, then rule and addresses."""
     parts = [escape_controls(part) for part in parts]
-    if room is not None:
-        for index, least in _CUTS:
-            excess = count_columns(_GAP.join(parts)) - room
-            if excess > 0:
-                parts[index] = fit(parts[index], max(count_columns(parts[index]) - excess, least))
     if room is None:
         return _GAP.join(parts)
+    for index, least in _CUTS:
+        excess = count_columns(_GAP.join(parts)) - room
+        if excess > 0:
+            parts[index] = fit(parts[index], max(count_columns(parts[index]) - excess, least))
     # The outcome and the duration stay whole if the terminal has room for them alone.
     head, tail = _GAP.join(parts[:3]), _GAP.join(parts[3:])
     left = room - count_columns(_GAP + tail)
