@@ -161,7 +161,7 @@ class Table:
         """Return the value of one of several words. The spelling in WorkMail's JSON, in capitals and with `_`, is accepted too."""
         value = self.read_text(key, default)
         word = value.lower().replace("_", "-")
-        self.require(word in words, key, found=_shorten(value) + suggest(word, words, likeness=0.7), expected=f"one of {', '.join(words)}")
+        self.require(word in words, key, found=_shorten(value) + suggest(word, words), expected=f"one of {', '.join(words)}")
         return words[word]
 
     def read_table(self, key: str, *keys: str) -> "Table":
