@@ -100,24 +100,34 @@ class LocalWorkMail(LocalAws):
     ) -> None:
         SPEED.check("speed", speed)
         super().__init__(**services)
-        self._configuration = configuration
         self._folder = folder
-        self._speed = self._first_speed = speed
+        self._first_speed = speed
         self._lambda_endpoint = lambda_endpoint
-        self._function_environment = dict(function_environment or {})
         self._retry_unloadable = retry_unloadable
         self._report = report
         self._on_progress = on_progress
         self._mail_stack = ExitStack()
+        self._lock = threading.Lock()
+        self._begin(configuration, speed, function_environment)
+        self.store.release = self._remove_old_objects
+
+    def _begin(
+        self,
+        configuration: Configuration | Callable[[], Configuration] | Path | str | None,
+        speed: float,
+        function_environment: Mapping[str, str] | None,
+    ) -> None:
+        """Set all that a reset sets again: the configuration, and the state without mail."""
+        self._configuration = configuration
+        self._speed = speed
+        self._function_environment = dict(function_environment or {})
         self._mail_server: MailServer | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
         self._tls: SSLContext | None = None
         self._applied: Configuration | None = None
         self._merged: tuple[Configuration, Configuration] | None = None
-        self._lock = threading.Lock()
         self._rewritten = RewrittenObjects()
         self._own_buckets: frozenset[str] = frozenset()
-        self.store.release = self._remove_old_objects
 
     def _start(self) -> None:
         super()._start()
@@ -144,16 +154,7 @@ class LocalWorkMail(LocalAws):
         if self._folder is not None:
             raise ValueError("a LocalWorkMail with a folder keeps its mail: only one without a folder can be reset")
         self._mail_stack.close()
-        self._mail_server = None
-        self._smtp.clear()
-        self._tls = None
-        self._applied = None
-        self._own_buckets = frozenset()
-        self._rewritten = RewrittenObjects()
-        self._configuration = configuration
-        self._speed = self._first_speed if speed is None else speed
-        self._function_environment = dict(function_environment or {})
-        self._merged = None
+        self._begin(configuration, self._first_speed if speed is None else speed, function_environment)
         super().reset()
 
     def send(
