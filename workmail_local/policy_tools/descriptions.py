@@ -4,25 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mailhooks.policy import Outcome
-from mailhooks.policy.evaluation.explanation import describe_action
-from mailhooks.policy.evaluation.outcome import WantedChange
-from mailhooks.policy.rules.rule import Effect
 
 
 def count_verdicts(outcome: Outcome) -> str:
     """Describe how many recipients have each verdict, most frequent verdict first."""
     counts = Counter(str(action.type) for action in outcome.by_recipient.values())
     return ", ".join(f"{number} {kind}" for kind, number in counts.most_common())
-
-
-def describe_change(wanted: WantedChange) -> str:
-    """Describe a change of the content by its action and its main option."""
-    return describe_action(wanted.change)
-
-
-def describe_effect(effect: Effect) -> str:
-    """Describe a side effect by its action and its target."""
-    return describe_action(effect)
 
 
 def describe_failures(outcome: Outcome) -> Iterator[str]:

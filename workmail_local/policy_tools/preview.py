@@ -6,10 +6,11 @@ from pathlib import Path
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.mime.message import Message
 from mailhooks.policy import RuleFailed
+from mailhooks.policy.evaluation.explanation import describe_action
 from workmail_local.config.policy_file import load_policy
 from workmail_local.console.style import display_path
 from workmail_local.errors import InvalidPolicy
-from workmail_local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
+from workmail_local.policy_tools.descriptions import count_verdicts, describe_failures
 from workmail_local.policy_tools.trial import Trial, TrialOptions, change_message, make_trial_message
 from workmail_local.viewer.part_changes import describe_changes
 from workmail_local.viewer.preview import Preview
@@ -50,8 +51,8 @@ def preview_policy(name: str, saved: bytes, file: Path, options: TrialOptions) -
             ("Rules", list(outcome.matched) or ["none applies"]),
             ("Verdicts", [count_verdicts(outcome)]),
             ("Added", list(outcome.added)),
-            ("Changes", [f'{describe_change(each)} (rule "{each.rule.name}")' for each in applied.applied]),
-            ("Effects", [f'{describe_effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]),
+            ("Changes", [f'{describe_action(each.change)} (rule "{each.rule.name}")' for each in applied.applied]),
+            ("Effects", [f'{describe_action(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]),
         ),
     )
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from mailhooks.hooks.content_changes import ChangedContent
 from mailhooks.policy import Policy, RuleFailed
+from mailhooks.policy.evaluation.explanation import describe_action
 from workmail_local.errors import NoEnvelope
-from workmail_local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
+from workmail_local.policy_tools.descriptions import count_verdicts, describe_failures
 from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, carry_out_changes, make_trial_message, read_date
 
 _MAILDIR = frozenset({"cur", "new"})
@@ -173,9 +174,9 @@ def _summarize(trial: Trial, message: TrialMessage, now: datetime) -> OutcomeSum
         count_verdicts(outcome),
         tuple(dict.fromkeys(action.bounce_message for action in outcome.verdicts.values() if action.bounce_message)),
         outcome.added,
-        tuple(map(describe_change, content.applied)),
+        tuple(describe_action(wanted.change) for wanted in content.applied),
         tuple(dict.fromkeys(wanted.rule.name for wanted in content.applied)),
-        tuple(describe_effect(wanted.effect) for wanted in outcome.effects),
+        tuple(describe_action(wanted.effect) for wanted in outcome.effects),
         tuple(describe_failures(outcome)),
         key=_result_key(content),
     )

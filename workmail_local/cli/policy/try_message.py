@@ -9,7 +9,7 @@ from mailhooks.content.change import OnUnmodifiable
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
-from mailhooks.policy.evaluation.explanation import UNLISTED_WORDS, describe_result, explain_conditions
+from mailhooks.policy.evaluation.explanation import UNLISTED_WORDS, describe_action, describe_result, explain_conditions
 from mailhooks.policy.evaluation.outcome import RuleTrace, WantedChange
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.rule import NoDisclaimer, StripAttachments
@@ -18,12 +18,7 @@ from workmail_local.console.rows import LABEL, format_cell, label_rows, limit_ro
 from workmail_local.console.style import WIDTH, Style, display_path, format_count
 from workmail_local.console.text_columns import escape_controls, fit
 from workmail_local.errors import InvalidPolicy
-from workmail_local.policy_tools.descriptions import (
-    count_verdicts,
-    describe_change,
-    describe_effect,
-    describe_failures,
-)
+from workmail_local.policy_tools.descriptions import count_verdicts, describe_failures
 from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, make_trial_message
 from workmail_local.viewer.diff import LineDiff
 
@@ -106,9 +101,9 @@ def _outcome(outcome: Outcome, applied: AppliedChanges, style: Style) -> Iterato
     yield from _show("Verdicts", rows)
     yield from _show("Bounce", dict.fromkeys(f'"{action.bounce_message}"' for action in verdicts.values() if action.bounce_message))
     yield from _show("Added", outcome.added)
-    yield from _show("Changes", [f'{describe_change(each)} (rule "{each.rule.name}")' for each in applied.applied])
+    yield from _show("Changes", [f'{describe_action(each.change)} (rule "{each.rule.name}")' for each in applied.applied])
     yield from _show("No effect", map(_describe_unneeded, _list_unneeded(outcome, applied)))
-    effects = [f'{describe_effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]
+    effects = [f'{describe_action(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]
     yield from _show("Effects", effects)
     yield from _show("Mixed", [f'rule "{name}" wants its change for only some recipients who get the message' for name in outcome.mixed])
     yield from _show("Failed", describe_failures(outcome))
@@ -123,7 +118,7 @@ def _list_unneeded(outcome: Outcome, applied: AppliedChanges) -> list[WantedChan
 
 def _describe_unneeded(wanted: WantedChange) -> str:
     why = "no attachment matches" if isinstance(wanted.change, StripAttachments) else "the message already has it"
-    return f'{describe_change(wanted)} (rule "{wanted.rule.name}"): {why}'
+    return f'{describe_action(wanted.change)} (rule "{wanted.rule.name}"): {why}'
 
 
 def _content(message: TrialMessage, applied: AppliedChanges, rejections: Iterable[Rejection]) -> Iterator[str]:
