@@ -80,7 +80,7 @@ def test_the_url_depends_on_the_region(api: WorkMailApi) -> None:
     config = {"type": "workmail", "organizationId": ORGANIZATION, "impersonationRoleId": ROLE, "region": "us-west-2"}
     check("availability-config", {"backends": {"there": config}, "routes": [{"mailboxes": ["example.org"], "backend": "there"}]})
     workmail = WorkMailBackend(config)
-    assert workmail._client._protocol.service_endpoint == "https://ews.mail.us-west-2.awsapps.com/EWS/Exchange.asmx"
+    assert workmail._client._connection.protocol.service_endpoint == "https://ews.mail.us-west-2.awsapps.com/EWS/Exchange.asmx"
     assert not api.calls
 
 

@@ -5,6 +5,7 @@ for several mailboxes would return only what the impersonated user may see, so t
 """
 
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -12,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
 
 from mailhooks.availability.backends.ews.backend import look_up
-from mailhooks.availability.backends.ews.client import EXCHANGE_2010_SP2, Client
+from mailhooks.availability.backends.ews.client import Client
+from mailhooks.availability.backends.ews.connection import EXCHANGE_2010_SP2, Connection
 from mailhooks.availability.backends.http.bearer_tokens import Token, TokenCache
 from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
@@ -61,12 +63,14 @@ class WorkMailBackend:
         Raises:
             SettingsError: `caCertificates` cannot be read, or the region has no Amazon WorkMail.
         """
-        workmail = make_client("workmail", _CONFIG, config["region"])
-        if "url" not in config and config["region"] not in list_regions("workmail"):
-            raise SettingsError("region: expected a region that has Amazon WorkMail, such as eu-west-1, got another")
-        role = _Role(workmail, config["organizationId"], config["impersonationRoleId"])
-        url = config.get("url") or _URL.format(region=config["region"])
-        self._client = Client(url, EXCHANGE_2010_SP2, create_ssl_context(config.get("caCertificates")), tokens=TokenCache(role.assume))
+        connection = connect(
+            config["organizationId"],
+            config["impersonationRoleId"],
+            region=config["region"],
+            url=config.get("url", ""),
+            context=create_ssl_context(config.get("caCertificates")),
+        )
+        self._client = Client(connection)
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
         """Look up mailboxes. Never raises: each mailbox has its own failure."""
@@ -74,6 +78,24 @@ class WorkMailBackend:
         for mailbox in mailboxes:
             results |= look_up(self._client, [mailbox], window, deadline, impersonate=mailbox)
         return results
+
+
+def connect(organization: str, role: str, *, region: str, url: str = "", context: ssl.SSLContext | None = None) -> Connection:
+    """Return connections to the EWS endpoint of an organization by an impersonation role. Sends no request.
+
+    Args:
+        organization, role: their IDs.
+        url: the endpoint; "" for that of the region.
+        context: checks the server's certificate; None: the public authorities.
+
+    Raises:
+        SettingsError: the region has no Amazon WorkMail.
+    """
+    workmail = make_client("workmail", _CONFIG, region)
+    if not url and region not in list_regions("workmail"):
+        raise SettingsError("region: expected a region that has Amazon WorkMail, such as eu-west-1, got another")
+    tokens = TokenCache(_Role(workmail, organization, role).assume)
+    return Connection(url or _URL.format(region=region), EXCHANGE_2010_SP2, context, tokens=tokens)
 
 
 class _Role(NamedTuple):

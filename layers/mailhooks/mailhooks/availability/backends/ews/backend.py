@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from mailhooks.availability.backends.ews.client import BASIC, EXCHANGE_2010, NTLM, Client, widen_window
+from mailhooks.availability.backends.ews.client import Client, widen_window
+from mailhooks.availability.backends.ews.connection import BASIC, EXCHANGE_2010, NTLM, Connection
 from mailhooks.availability.backends.ews.errors import RequestFailed
 from mailhooks.availability.backends.ews.response import read_response
 from mailhooks.availability.backends.http import client as http
@@ -49,10 +50,11 @@ class EwsBackend:
         if auth["type"] == "oauth":
             # The token server may have the authority of the Exchange server or a public one.
             session = http.create_session(create_ssl_context(certificates, public=True), connections=1)
-            self._client = Client(url, EXCHANGE_2010, context, tokens=TokenCache(_TokenServer(session, auth).fetch))
+            connection = Connection(url, EXCHANGE_2010, context, tokens=TokenCache(_TokenServer(session, auth).fetch))
         else:
             auth_type = {"basic": BASIC, "ntlm": NTLM}[auth["type"]]
-            self._client = Client(url, EXCHANGE_2010, context, auth_type=auth_type, user=(auth["username"], auth["password"]))
+            connection = Connection(url, EXCHANGE_2010, context, auth_type=auth_type, user=(auth["username"], auth["password"]))
+        self._client = Client(connection)
         self._working_elsewhere = BusyType(config.get("workingElsewhere", BusyType.FREE))
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:

@@ -60,7 +60,7 @@ def read_response(
     response = children_by_name(parts["GetUserAvailabilityResponse"]) if "GetUserAvailabilityResponse" in parts else {}
     code = _error_code(response.get("ResponseMessage"))
     if code is not None:
-        raise fault_for_code(code, _back_off(response["ResponseMessage"]))
+        raise fault_for_code(code, read_back_off(response["ResponseMessage"]))
     results = list(children(response.get("FreeBusyResponseArray"), "FreeBusyResponse"))
     if len(results) != mailboxes:
         raise RequestFailed(GenerationFailed(f"the response has {len(results)} results for {mailboxes} mailboxes"), divisible=True)
@@ -69,10 +69,10 @@ def read_response(
 
 def _fault(element: Element) -> RequestFailed:
     code = next((text(found) for found in descendants(element, "ResponseCode")), "") or text(children_by_name(element).get("faultcode"))
-    return fault_for_code(_values(element).get("InnerErrorResponseCode") or code.rpartition(":")[2], _back_off(element))
+    return fault_for_code(_values(element).get("InnerErrorResponseCode") or code.rpartition(":")[2], read_back_off(element))
 
 
-def _back_off(element: Element) -> float | None:
+def read_back_off(element: Element) -> float | None:
     """Return the pause in seconds that the server asks for (EWS reference, "EWS throttling in Exchange": BackOffMilliseconds)."""
     value = _values(element).get("BackOffMilliseconds", "")
     # A float, because int() rejects thousands of digits.
@@ -96,7 +96,7 @@ def _read_result(response: Element, working_elsewhere: BusyType, window: Window 
     message = parts.get("ResponseMessage")
     code = _error_code(message)
     if message is not None and code is not None:
-        return failure_for_code(_values(message).get("InnerErrorResponseCode") or code, _back_off(message))
+        return failure_for_code(_values(message).get("InnerErrorResponseCode") or code, read_back_off(message))
     view = children_by_name(parts["FreeBusyView"]) if "FreeBusyView" in parts else {}
     merged = text(view.get("MergedFreeBusy")) if window else ""
     # QUIRK: some servers send several arrays, or events outside of them.
