@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 90.0) -> None:
     """Wait until a condition is true. Raises AssertionError when it is not in time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,15 +10,14 @@ import pytest
 import requests
 
 from mailhooks.contract import FlowDirection
+from tests.support.local_pages import serving_pages
 from tests.support.queue import ANA, NORA, RAW
+from tests.support.waiting import wait_until
 from workmail_local.errors import ForeignFolder, InvalidSearch, NotNow, SpoolError, UnknownMessage
 from workmail_local.mail.history import Destination
 from workmail_local.mail.search_query import SearchQuery
 from workmail_local.mail.submission import Submission
-from workmail_local.servers import HttpServer
 from workmail_local.storage.removal import remove_all
-from workmail_local.web import create_app
-from workmail_local.web.actions import Actions
 from workmail_local.workmail import LocalWorkMail
 
 RULES = """
@@ -61,10 +59,8 @@ def wm(rules: str, tmp_path: Path) -> Iterator[LocalWorkMail]:
 
 @pytest.fixture
 def url(wm: LocalWorkMail) -> Iterator[str]:
-    server = HttpServer(create_app(wm.history, Actions(wm, {})), 0)
-    server.start()
-    yield server.url
-    server.stop()
+    with serving_pages(wm) as url:
+        yield url
 
 
 def send(wm: LocalWorkMail, mail_from: str = NORA, text: bytes = b"Hello") -> int:
@@ -75,8 +71,7 @@ def leave_unfinished(wm: LocalWorkMail) -> int:
     """Accept a message whose function fails, and wait for its first attempt: the next one is far away."""
     raw = RAW.replace(b"nora@", b"slow@")
     number = wm.accept(Submission(FlowDirection.INBOUND, "slow@example.net", (ANA,), raw))
-    while not wm.history.summaries(query=SearchQuery.parse("is:retrying is:held")):
-        time.sleep(0.02)
+    wait_until(lambda: wm.history.summaries(query=SearchQuery.parse("is:retrying is:held")))
     return number
 
 
@@ -238,7 +233,7 @@ def test_fresh_removes_nothing_from_a_folder_without_a_spool(tmp_path: Path) -> 
     (tmp_path / "mailboxes/own").write_text("mine")
     remove_all(tmp_path)
     assert (tmp_path / "mailboxes/own").exists()
-    (tmp_path / "spool.db").write_bytes(b"no database at all, and nobody else's business" * 50)
+    (tmp_path / "spool.db").write_bytes(b"no database at all, and the data of another program" * 50)
     with pytest.raises(SpoolError, match="cannot be removed"):
         remove_all(tmp_path)
     assert (tmp_path / "mailboxes/own").exists()

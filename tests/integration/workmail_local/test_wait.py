@@ -11,14 +11,12 @@ import pytest
 import requests
 
 from mailhooks.contract import FlowDirection
+from tests.support.local_pages import serving_pages
 from tests.support.queue import ANA, BEN, NORA, RAW
 from workmail_local.cli.main import main
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.workers import SettleTimeout
 from workmail_local.running_server import RunningServer, write_running
-from workmail_local.servers import HttpServer
-from workmail_local.web import create_app
-from workmail_local.web.actions import Actions
 from workmail_local.workmail import LocalWorkMail
 
 RULES = """
@@ -63,10 +61,8 @@ def wm(shared: LocalWorkMail, gate: Path) -> LocalWorkMail:
 
 @pytest.fixture
 def url(wm: LocalWorkMail) -> Iterator[str]:
-    server = HttpServer(create_app(wm.history, Actions(wm, {})), 0)
-    server.start()
-    yield server.url
-    server.stop()
+    with serving_pages(wm) as url:
+        yield url
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.installation import clean_environment
+from tests.support.waiting import wait_until
 from workmail_local.cli.main import main
 from workmail_local.cli.new_hook import SAMPLE
 from workmail_local.config.functions import ROOT
@@ -63,13 +64,13 @@ def test_serve_in_the_folder_runs_the_hook_and_loads_it_again_when_it_is_saved(
             assert f"Try:\n  swaks --server 127.0.0.1:{port} --from {ANA} " in screen, "the first command is for mail that meets no rule"
             bounces = folder / ".local/workmail/mailboxes" / ANA / "new"
             send(port)
-            until(lambda: "with a subject" in "".join(file.read_text() for file in bounces.glob("*")))
+            wait_until(lambda: "with a subject" in "".join(file.read_text() for file in bounces.glob("*")))
 
             code = folder / "app.py"
             code.write_text(code.read_text().replace("with a subject", "with a good title"))
             time.sleep(1)  # a save is noticed within half a second
             send(port)
-            until(lambda: "with a good title" in "".join(file.read_text() for file in bounces.glob("*")))
+            wait_until(lambda: "with a good title" in "".join(file.read_text() for file in bounces.glob("*")))
         finally:
             server.terminate()
 
@@ -77,13 +78,6 @@ def test_serve_in_the_folder_runs_the_hook_and_loads_it_again_when_it_is_saved(
 def send(port: int) -> None:
     with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
         client.sendmail(ANA, [NORA], NO_SUBJECT)
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
 
 
 def test_each_file_of_the_sample_is_copied_and_no_name_of_it_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

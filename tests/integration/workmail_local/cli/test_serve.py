@@ -8,9 +8,8 @@ import smtplib
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import requests
 
 from tests.support.mail import CORPUS
 from tests.support.tagging import tagging_source
+from tests.support.waiting import wait_until
 from workmail_local.cli.main import main
 from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.functions import ROOT
@@ -119,13 +119,6 @@ def by_swaks(raw: bytes) -> bytes:
     return re.sub(rb"\r?\n", b"\r\n", re.sub(rb"\AFrom [^\n]*\n", b"", raw)).rstrip()
 
 
-def until(condition: Callable[[], object], timeout_s: float = 90) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize(
     "host, shown, name",
     [("::1", "[::1]", "::1"), ("[::1]", "[::1]", "::1"), ("0.0.0.0", "127.0.0.1", "127.0.0.1"), ("::", "[::1]", "127.0.0.1")],
@@ -221,11 +214,11 @@ def test_a_server_that_is_killed_under_load_delivers_all_accepted_mail_once(tmp_
                 for each in names:
                     senders.submit(send_many, server.inbound, each, accepted, lock)
                 before = len(accepted)
-                until(lambda before=before: len(accepted) > before + 60)
+                wait_until(lambda before=before: len(accepted) > before + 60)
                 server.process.send_signal(signal.SIGKILL)
     assert len(accepted) < len(sent), "it was not killed in the middle"
     with served(folder, config):
-        until(lambda: set(accepted) <= set(subjects(folder)))
+        wait_until(lambda: set(accepted) <= set(subjects(folder)))
     found = subjects(folder)
     assert set(found.values()) == {1}
     assert set(found) <= sent
@@ -289,7 +282,7 @@ def test_the_configuration_is_loaded_again_when_it_is_saved_without_an_error(tmp
         """Save the file and wait until that is noticed."""
         config.write_text(text)
         count = len(lines)
-        until(lambda: reload() and len(lines) > count)
+        wait_until(lambda: reload() and len(lines) > count)
         return lines[-1]
 
     with LocalWorkMail(reload) as wm:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.integration.workmail_local.cli.test_serve import ANA, NO_RULES, NORA, Served, served, until
+from tests.integration.workmail_local.cli.test_serve import ANA, NO_RULES, NORA, Served, served
+from tests.support.waiting import wait_until
 from workmail_local.cli.main import main
 
 POLICY = """\
@@ -44,17 +45,17 @@ def test_all_mail_runs_the_policy_as_it_was_last_saved_without_an_error(tmp_path
         assert "Policy, all mail" in server.screen
         send(server, "one")
         send(server, "two", outbound=True)
-        until(lambda: has_subject(mail, "[EXTERNAL] one") and has_subject(mail, "[SENT] two"))
+        wait_until(lambda: has_subject(mail, "[EXTERNAL] one") and has_subject(mail, "[SENT] two"))
 
         policy.write_text(POLICY.replace("subject_tag", "subject_tga"))
         send(server, "three")
-        until(lambda: has_subject(mail, "[EXTERNAL] three"))
+        wait_until(lambda: has_subject(mail, "[EXTERNAL] three"))
         assert problems(server)[0].startswith('policy.yaml:4: rule "External": do/subject_tga: unknown key; did you mean subject_tag?')
         assert "did you mean subject_tag" in requests.get(server.page, timeout=20).text
 
         policy.write_text(POLICY.replace("[EXTERNAL]", "[OUTSIDE]"))
         send(server, "four")
-        until(lambda: has_subject(mail, "[OUTSIDE] four"))
+        wait_until(lambda: has_subject(mail, "[OUTSIDE] four"))
         assert problems(server) == []
     assert [path.name for path in notes.parent.iterdir()] == ["notes.txt"]
 

@@ -1,6 +1,7 @@
 """The actions of the pages on a real local WorkMail, by forms and as JSON."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,10 @@ import requests
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from tests.integration.workmail_local.queue.conftest import ORGANIZATION
 from tests.integration.workmail_local.web.pages import PLAIN
+from tests.support.local_pages import serving_pages
 from tests.support.smtp_recorder import Recorder, recording
 from tests.support.waiting import wait_until
 from workmail_local.mail.history import State
-from workmail_local.servers import HttpServer
-from workmail_local.web import create_app
-from workmail_local.web.actions import Actions
 from workmail_local.workmail import LocalWorkMail
 
 ANA, ME = "ana@example.com", "me@example.org"
@@ -63,13 +62,12 @@ def running(smtp: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("hook")
     (folder / "app.py").write_text("def handler(event, context):\n    raise ValueError('odd')\n")
     release = f'[release]\nhost = "127.0.0.1"\nport = {smtp.port}\ntls = "none"\nallowed-recipients = ["{ME}"]\n'
-    with LocalWorkMail(ORGANIZATION + USERS + FAILING.format(folder) + release, speed=0.001) as wm:
-        server = HttpServer(create_app(wm.history, Actions(wm, {"offer": PLAIN})), 0)
-        server.start()
-        pages = Pages(wm, server.url)
+    with (
+        LocalWorkMail(ORGANIZATION + USERS + FAILING.format(folder) + release, speed=0.001) as wm,
+        serving_pages(wm, {"offer": PLAIN}) as url,
+        closing(Pages(wm, url)) as pages,
+    ):
         yield pages
-        pages.close()
-        server.stop()
 
 
 @pytest.fixture
@@ -119,7 +117,7 @@ def test_a_message_of_forty_megabytes_is_accepted_and_a_larger_one_refused(pages
         ({"recipients": ["x@example.org\r\nRCPT TO:<y@example.org>"], "direction": "OUTBOUND", "mail_from": ANA}, ""),
         ({"recipients": [ANA], "mail_from": "nora@example.net\r\nBcc: x@example.org"}, ""),
         ({"recipients": [ANA], "mail_from": "nora@example.net>"}, ""),
-        ({"recipients": ["nobody@example.com"], "mail_from": "nora@example.net"}, "550 5.1.1 No such user here"),
+        ({"recipients": ["unknown@example.com"], "mail_from": "nora@example.net"}, "550 5.1.1 No such user here"),
         ({"recipients": ["x@example.org"], "mail_from": "nora@example.net"}, "550 5.7.1 Relaying denied"),
         ({"recipients": ["x@example.org"], "mail_from": "y@example.com", "direction": "OUTBOUND"}, "not a user"),
         ({"recipients": [], "mail_from": "nora@example.net"}, "at least one address"),
@@ -164,7 +162,7 @@ def test_a_message_is_sent_again_by_form_and_as_json(pages: Pages) -> None:
 
 def test_an_envelope_that_is_refused_is_shown_in_the_form_again(pages: Pages) -> None:
     number = accept(pages)
-    for to, why in (("nobody@example.com", "550 5.1.1 No such user here"), ("", "To: give at least one address.")):
+    for to, why in (("unknown@example.com", "550 5.1.1 No such user here"), ("", "To: give at least one address.")):
         answer = pages.post(f"/messages/{number}/send-again", data={"change": "yes", "again_from": "n@example.net", "again_to": to})
         assert answer.status_code in {400, 422}
         assert why in answer.text
@@ -246,14 +244,9 @@ def test_pages_of_other_sites_start_no_action(pages: Pages, smtp: Recorder, acti
 
 
 def test_without_a_configured_server_the_page_has_no_form_to_release(tmp_path: Path) -> None:
-    with LocalWorkMail(ORGANIZATION) as wm:
-        server = HttpServer(create_app(wm.history, Actions(wm, {})), 0)
-        server.start()
-        pages = Pages(wm, server.url)
+    with LocalWorkMail(ORGANIZATION) as wm, serving_pages(wm) as url, closing(Pages(wm, url)) as pages:
         number = accept(pages)
         assert "/release" not in pages.get(f"/messages/{number}").text
         refused = pages.post(f"/messages/{number}/release", data={"release_to": ME})
         assert refused.status_code == 409
         assert "add [release] to workmail.toml" in refused.text
-        pages.close()
-        server.stop()

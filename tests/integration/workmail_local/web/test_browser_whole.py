@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.support.local_pages import serving_pages
 from workmail_local.free_busy import sample_calendars
-from workmail_local.servers import HttpServer
-from workmail_local.web import create_app
-from workmail_local.web.actions import Actions
 from workmail_local.workmail import LocalWorkMail
 
 CONFIGURATION = """
@@ -48,14 +46,12 @@ def workmail() -> Iterator[LocalWorkMail]:
 
 @pytest.fixture(scope="module")
 def page(workmail: LocalWorkMail, browser: Browser) -> Iterator[Page]:
-    server = HttpServer(create_app(workmail.history, Actions(workmail, {}, sample_calendars.ADDRESSES)), 0)
-    server.start()
-    context = browser.new_context(base_url=server.url)
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    yield page
-    context.close()
-    server.stop()
+    with serving_pages(workmail, calendars=sample_calendars.ADDRESSES) as url:
+        context = browser.new_context(base_url=url)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        yield page
+        context.close()
 
 
 def test_mail_by_smtp_appears_with_its_trace(workmail: LocalWorkMail, page: Page) -> None:

@@ -9,9 +9,7 @@ from itertools import product
 
 import pytest
 
-from workmail_local.servers import HttpServer
-from workmail_local.web.actions import Actions
-from workmail_local.web.app import create_app
+from tests.support.local_pages import serving_pages
 from workmail_local.workmail import LocalWorkMail
 
 RAW = (
@@ -46,10 +44,8 @@ TEXTS = (
 def address() -> Iterator[str]:
     with LocalWorkMail() as wm:
         wm.send(RAW)
-        server = HttpServer(create_app(wm.history, Actions(wm, {"one": RAW})), 0)
-        server.start()
-        yield server.url.removeprefix("http://")
-        server.stop()
+        with serving_pages(wm, {"one": RAW}) as url:
+            yield url.removeprefix("http://")
 
 
 def request(address: str, method: str, path: str, body: bytes | None = None, **headers: str) -> int:
