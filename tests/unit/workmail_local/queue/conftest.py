@@ -10,17 +10,17 @@ from tests.support.queue import ALL, Queue, Scripted, configure
 
 
 class Start(Protocol):
-    """`start(*responses, rule="", direction="inbound", more="")`: a queue whose function gives these responses."""
+    """`start(*responses, speed=100_000.0, rule="", direction="inbound", more="")`: a queue whose function gives these responses."""
 
-    def __call__(self, *responses: Any, **configuration: str) -> Queue: ...
+    def __call__(self, *responses: Any, speed: float = ..., **configuration: str) -> Queue: ...
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     queues: list[Queue] = []
 
-    def start_queue(*responses: Any, **configuration: str) -> Queue:
-        queue = Queue(tmp_path / f"queue-{len(queues)}", configure(**configuration), Scripted(*(responses or (ALL,))))
+    def start_queue(*responses: Any, speed: float = 100_000.0, **configuration: str) -> Queue:
+        queue = Queue(tmp_path / f"queue-{len(queues)}", configure(**configuration), Scripted(*(responses or (ALL,))), speed)
         queues.append(queue)
         queue.workers.start()
         return queue

@@ -1,36 +1,23 @@
 """An attempt that starts before its time, on request."""
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
 from mailhooks.contract import FlowDirection
-from tests.support.queue import ALL, ANA, BEN, NORA, RAW, Queue, Scripted, configure
+from tests.support.queue import ALL, ANA, BEN, NORA, RAW, Queue
 from tests.support.waiting import wait_until
+from tests.unit.workmail_local.queue.conftest import Start
 from workmail_local.mail.history import Destination, MessageTrace, State
 from workmail_local.mail.submission import Submission
 
-Wait = Callable[..., Queue]
-
 
 @pytest.fixture
-def wait(tmp_path: Path) -> Iterator[Wait]:
+def wait(start: Start) -> Start:
     """`wait(*responses, rule="", more="")`: a queue whose pauses are so long that no attempt starts by itself."""
-    queues: list[Queue] = []
-
-    def start(*responses: Any, **configuration: str) -> Queue:
-        queue = Queue(tmp_path / f"{len(queues)}", configure(**configuration), Scripted(*responses), speed=0.001)
-        queues.append(queue)
-        queue.workers.start()
-        return queue
-
-    yield start
-    for queue in queues:
-        queue.workers.stop()
-        queue.spool.close()
+    return partial(start, speed=0.001)
 
 
 def accept(queue: Queue, *recipients: str) -> int:
@@ -55,7 +42,7 @@ def retry(queue: Queue, number: int, jobs: int = 1) -> None:
     wait_until(started)
 
 
-def test_a_waiting_job_runs_at_once_as_its_next_attempt(wait: Wait) -> None:
+def test_a_waiting_job_runs_at_once_as_its_next_attempt(wait: Start) -> None:
     queue = wait(ValueError("odd"), ALL)
     number = accept(queue)
     retry(queue, number)
@@ -64,7 +51,7 @@ def test_a_waiting_job_runs_at_once_as_its_next_attempt(wait: Wait) -> None:
     assert {result.destination for result in run.results} == {Destination.INBOX}
 
 
-def test_the_pause_counts_as_if_it_had_passed(wait: Wait) -> None:
+def test_the_pause_counts_as_if_it_had_passed(wait: Start) -> None:
     """One minute of retries is pauses of 1, 2, 4, 8, 16 and the remaining 29 seconds, however fast they are skipped."""
     queue = wait(ValueError("odd"), rule='timeout-minutes = 1\nfallback = "bounce"\n')
     number = accept(queue)
@@ -75,7 +62,7 @@ def test_the_pause_counts_as_if_it_had_passed(wait: Wait) -> None:
     assert "in 7 attempts: the fallback action applies" in run.problems[-1]
 
 
-def test_all_waiting_jobs_of_the_message_run_and_no_other_message(wait: Wait) -> None:
+def test_all_waiting_jobs_of_the_message_run_and_no_other_message(wait: Start) -> None:
     rule = '[[rules]]\nname = "Ben"\ndirection = "inbound"\naction = "lambda"\nsenders = ["example.net"]\nfunction = "mailflow"\n'
     queue = wait(*[ValueError("odd")] * 3, ALL, more=f'{rule}recipients = ["{BEN}"]\nsynchronous = false\n')
     other = accept(queue)
@@ -89,7 +76,7 @@ def test_all_waiting_jobs_of_the_message_run_and_no_other_message(wait: Wait) ->
     assert len(trace(queue, other).rule_runs[0].attempts) == 1
 
 
-def test_an_asynchronous_function_is_called_again_and_nothing_delivered_again(wait: Wait) -> None:
+def test_an_asynchronous_function_is_called_again_and_nothing_delivered_again(wait: Start) -> None:
     queue = wait(ValueError("odd"), ALL, rule="synchronous = false\n")
     number = accept(queue)
     retry(queue, number)
@@ -97,7 +84,7 @@ def test_an_asynchronous_function_is_called_again_and_nothing_delivered_again(wa
     assert len(run.attempts) == 2
 
 
-def test_a_job_that_runs_is_not_started_again(wait: Wait) -> None:
+def test_a_job_that_runs_is_not_started_again(wait: Start) -> None:
     entered, go = threading.Event(), threading.Event()
 
     def answer() -> Any:
@@ -115,7 +102,7 @@ def test_a_job_that_runs_is_not_started_again(wait: Wait) -> None:
     assert len(queue.function.events) == 2
 
 
-def test_many_requests_at_once_start_one_attempt(wait: Wait) -> None:
+def test_many_requests_at_once_start_one_attempt(wait: Start) -> None:
     queue = wait(ValueError("odd"), ALL)
     number = accept(queue)
     wait_until(lambda: trace(queue, number).rule_runs[0].due)
@@ -139,7 +126,7 @@ def test_many_requests_at_once_start_one_attempt(wait: Wait) -> None:
     assert len(queue.function.events) == 2
 
 
-def test_a_message_that_is_done_or_unknown_has_no_waiting_job(wait: Wait) -> None:
+def test_a_message_that_is_done_or_unknown_has_no_waiting_job(wait: Start) -> None:
     queue = wait(ALL)
     number = accept(queue)
     queue.trace(number)
