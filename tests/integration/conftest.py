@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from mailhooks.settings import env
+from tests.support.installation import build, install_without_packages
 from tests.support.serving import Quiet, serving
 from workmail_local.workmail import LocalWorkMail
 
@@ -25,6 +26,18 @@ def shared_workmail() -> Iterator[LocalWorkMail]:
     """One local WorkMail for all tests of this process."""
     with LocalWorkMail(speed=600.0) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this project."""
+    return build("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel."""
+    return install_without_packages(wheel, tmp_path_factory.mktemp("environment"))
 
 
 @pytest.fixture

@@ -30,18 +30,8 @@ MADE = re.compile(r"(^|/)(__pycache__|prepared|prepared_\w+\.py)(/|$)")
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("wheel", tmp_path_factory.mktemp("wheel"))
-
-
-@pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build("sdist", tmp_path_factory.mktemp("archive"))
-
-
-@pytest.fixture(scope="module")
-def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install_without_packages(wheel, tmp_path_factory.mktemp("environment"))
 
 
 def read(file: Path) -> dict[str, bytes]:

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.installation import build, install_without_packages
 from workmail_local.workmail import LocalWorkMail
 
 NOW = 1_800_000_000.0
@@ -51,9 +49,3 @@ def workmail(running: LocalWorkMail) -> Iterator[Any]:
 def s3(running: LocalWorkMail) -> Iterator[Any]:
     with closing(running.client("s3")) as client:
         yield client
-
-
-@pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with the wheel of this project."""
-    return install_without_packages(build("wheel", tmp_path_factory.mktemp("wheel")), tmp_path_factory.mktemp("environment"))
