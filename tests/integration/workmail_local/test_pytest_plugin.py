@@ -1,5 +1,6 @@
 """The pytest plugin, in an environment with the wheel: as users have it."""
 
+import re
 import subprocess
 import textwrap
 from collections.abc import Callable
@@ -38,47 +39,12 @@ HEAD = """
         [copy] = workmail.delivered("ana@example.com")
         return copy.raw.partition(b"Subject: ")[2].partition(b"\\r\\n")[0].decode()
 """
-PytestRun = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def run(programs: Path, tmp_path: Path) -> PytestRun:
-    """Return a function that writes a test file and runs pytest in its folder."""
-
-    def once(source: str, *options: str) -> "subprocess.CompletedProcess[str]":
-        folder = tmp_path / "tests"
-        folder.mkdir(exist_ok=True)
-        (folder / "workmail.toml").write_text(RULES)
-        (folder / "test_mail.py").write_text(textwrap.dedent(HEAD) + textwrap.dedent(source))
-        command = [programs / "python", "-m", "pytest", "-q", "--strict-markers", "-W", "error", "-p", "no:cacheprovider", *options]
-        return subprocess.run(command, cwd=tmp_path, env=clean_environment(programs), capture_output=True, text=True, timeout=300)
-
-    return once
-
-
-def verify_passed(done: "subprocess.CompletedProcess[str]", count: int) -> None:
-    assert f"{count} passed" in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 0
-
-
-@pytest.mark.parametrize("conftest", ["", 'pytest_plugins = ["workmail_local.pytest_plugin"]\n'])
-def test_it_is_registered_by_the_installation_and_a_conftest_may_name_it_too(conftest: str, run: PytestRun, tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(conftest)
-    verify_passed(run("def test_it(workmail):\n    assert subject(workmail) == 'Offer'\n"), 1)
-
-
-def test_a_run_that_does_not_use_it_imports_neither_the_local_workmail_nor_its_packages(run: PytestRun) -> None:
-    source = """
-        def test_it():
-            assert "workmail_local.pytest_plugin" in sys.modules
-            loaded = {name.partition(".")[0] for name in sys.modules} | set(sys.modules)
-            assert not loaded & {"workmail_local.workmail", "mailhooks", "boto3", "botocore", "moto", "starlette", "aiosmtpd"}
-    """
-    verify_passed(run(source), 1)
-
-
-def test_a_marker_sets_configuration_speed_and_variables_from_the_module_to_the_test(run: PytestRun) -> None:
-    source = """
+CASES = {
+    "tests/test_installed.py": """
+        def test_it(workmail):
+            assert subject(workmail) == "Offer"
+    """,
+    "tests/test_marker.py": """
         pytestmark = pytest.mark.workmail("workmail.toml", environment={"SUBJECT_TAG": "[MODULE]"})
 
         def test_module(workmail):
@@ -101,43 +67,32 @@ def test_a_marker_sets_configuration_speed_and_variables_from_the_module_to_the_
         def test_as_new(workmail):
             assert workmail.history.count() == 0
             assert subject(workmail) == "[MODULE] Offer"
-    """
-    verify_passed(run(source), 5)
+    """,
+    "tests/test_wrong_marker.py": """
+        @pytest.mark.workmail("other.toml")
+        def test_path(workmail):
+            pass
 
+        @pytest.mark.workmail("organization = 1")
+        def test_configuration(workmail):
+            pass
 
-def test_a_fixture_sets_the_configuration_of_all_tests_also_as_a_path_from_their_file(run: PytestRun, tmp_path: Path) -> None:
-    source = "import pytest\n@pytest.fixture\ndef workmail_configuration():\n    return 'workmail.toml'\n"
-    (tmp_path / "conftest.py").write_text(source)
-    verify_passed(run("def test_it(workmail):\n    assert subject(workmail) == '[TOML] Offer'\n"), 1)
-
-
-@pytest.mark.parametrize(
-    "arguments, text",
-    [
-        ("'other.toml'", "tests/other.toml is missing: the configuration of the fixture workmail is a path from the test's file"),
-        ("'organization = 1'", "workmail.toml:1: organization"),
-        ("spede=2", "unexpected keyword argument 'spede'"),
-    ],
-)
-def test_a_wrong_marker_is_an_error_of_its_test(arguments: str, text: str, run: PytestRun) -> None:
-    done = run(f"@pytest.mark.workmail({arguments})\ndef test_it(workmail):\n    pass\n")
-    assert "1 error" in done.stdout
-    assert text in done.stdout
-
-
-def test_the_environment_of_the_process_is_as_before_after_a_test(run: PytestRun) -> None:
-    source = """
+        @pytest.mark.workmail(spede=2)
+        def test_option(workmail):
+            pass
+    """,
+    "configured/tests/test_configured.py": """
+        def test_it(workmail):
+            assert subject(workmail) == "[TOML] Offer"
+    """,
+    "tests/test_environment.py": """
         def test_with(workmail):
             assert os.environ["REWRITE_BUCKET"] == workmail.bucket
 
         def test_without():
             assert not {"REWRITE_BUCKET", "AWS_ENDPOINT_URL"} & set(os.environ)
-    """
-    verify_passed(run(source), 2)
-
-
-def test_the_report_of_a_failed_test_shows_its_messages_and_not_those_of_others(run: PytestRun) -> None:
-    source = """
+    """,
+    "tests/test_report.py": """
         @pytest.mark.workmail("workmail.toml", environment={"SUBJECT_TAG": "[FIRST]"})
         def test_passed(workmail):
             subject(workmail)
@@ -148,29 +103,132 @@ def test_the_report_of_a_failed_test_shows_its_messages_and_not_those_of_others(
 
         def test_no_mail(workmail):
             assert 0
+    """,
+    "tests/test_hook.py": """
+        @pytest.mark.workmail("[organization]\\ndomains = ['example.com']\\n[[rules]]\\nname = 'R'\\ndirection = 'inbound'\\n"
+            "action = 'lambda'\\nsenders = ['*']\\nfunction = 'broken'\\n[functions.broken]\\npath = '.'\\nhandler = 'broken.handler'\\n")
+        def test_hook(workmail):
+            Path("broken.py").write_text("def handler(event, context):\\n    return event['subjct']\\n")
+            subject(workmail)
+    """,
+}
+"""The files of one run of pytest, which is most of the time of these tests."""
+CONFIGURED = "import pytest\n@pytest.fixture\ndef workmail_configuration():\n    return 'workmail.toml'\n"
+PytestRun = Callable[..., str]
+
+
+def write(file: Path, source: str) -> None:
+    """Write a test file, and the configuration next to it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.with_name("workmail.toml").write_text(RULES)
+    file.write_text(textwrap.dedent(HEAD) + textwrap.dedent(source))
+
+
+def run_pytest(programs: Path, folder: Path, *options: str) -> str:
+    """Run pytest in a folder, and return what it prints: a line a test, and the reports of failures."""
+    command = [programs / "python", "-m", "pytest", "-v", "--strict-markers", "-W", "error", "-p", "no:cacheprovider", *options]
+    done = subprocess.run(command, cwd=folder, env=clean_environment(programs), capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def run(programs: Path, tmp_path: Path) -> PytestRun:
+    """Return a function that writes a test file and runs pytest in its folder."""
+
+    def once(source: str, *options: str) -> str:
+        write(tmp_path / "tests" / "test_mail.py", source)
+        return run_pytest(programs, tmp_path, *options)
+
+    return once
+
+
+@pytest.fixture(scope="module")
+def printed(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What a run of all `CASES` prints."""
+    folder = tmp_path_factory.mktemp("cases")
+    for name, source in CASES.items():
+        write(folder / name, source)
+    (folder / "configured" / "conftest.py").write_text(CONFIGURED)
+    return run_pytest(programs, folder)
+
+
+def outcomes(printed: str, file: str) -> dict[str, str]:
+    """The outcome of each test of a file."""
+    return dict(re.findall(rf"^\S*\b{re.escape(file)}::(\w+) ([A-Z]+)", printed, re.MULTILINE))
+
+
+def section(printed: str, title: str) -> str:
+    """The report of a failed test."""
+    found = re.search(rf"^_+ {title} _+$(.*?)(?=^_{{3,}} .* _{{3,}}$|^=)", printed, re.MULTILINE | re.DOTALL)
+    assert found, printed
+    return found[1]
+
+
+def verify_passed(printed: str, count: int) -> None:
+    assert re.search(rf"^=+ {count} passed in ", printed, re.MULTILINE), printed
+
+
+def test_it_is_registered_by_the_installation(printed: str) -> None:
+    assert outcomes(printed, "test_installed.py") == {"test_it": "PASSED"}, printed
+
+
+def test_a_conftest_may_name_it_too(run: PytestRun, tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["workmail_local.pytest_plugin"]\n')
+    verify_passed(run("def test_it(workmail):\n    assert subject(workmail) == 'Offer'\n"), 1)
+
+
+def test_a_run_that_does_not_use_it_imports_neither_the_local_workmail_nor_its_packages(run: PytestRun) -> None:
+    source = """
+        def test_it():
+            assert "workmail_local.pytest_plugin" in sys.modules
+            loaded = {name.partition(".")[0] for name in sys.modules} | set(sys.modules)
+            assert not loaded & {"workmail_local.workmail", "mailhooks", "boto3", "botocore", "moto", "starlette", "aiosmtpd"}
     """
-    done = run(source)
-    report = done.stdout.partition("messages of the local WorkMail")[2].partition("_____ test_no_mail")[0]
+    verify_passed(run(source), 1)
+
+
+def test_a_marker_sets_configuration_speed_and_variables_from_the_module_to_the_test(printed: str) -> None:
+    names = ("test_module", "test_variables", "test_text", "test_speed", "test_as_new")
+    assert outcomes(printed, "test_marker.py") == dict.fromkeys(names, "PASSED"), printed
+
+
+def test_a_fixture_sets_the_configuration_of_all_tests_also_as_a_path_from_their_file(printed: str) -> None:
+    assert outcomes(printed, "test_configured.py") == {"test_it": "PASSED"}, printed
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("test_path", "tests/other.toml is missing: the configuration of the fixture workmail is a path from the test's file"),
+        ("test_configuration", "workmail.toml:1: organization"),
+        ("test_option", "unexpected keyword argument 'spede'"),
+    ],
+)
+def test_a_wrong_marker_is_an_error_of_its_test(name: str, text: str, printed: str) -> None:
+    assert outcomes(printed, "test_wrong_marker.py")[name] == "ERROR"
+    assert text in section(printed, f"ERROR at setup of {name}")
+
+
+def test_the_environment_of_the_process_is_as_before_after_a_test(printed: str) -> None:
+    assert outcomes(printed, "test_environment.py") == {"test_with": "PASSED", "test_without": "PASSED"}, printed
+
+
+def test_the_report_of_a_failed_test_shows_its_messages_and_not_those_of_others(printed: str) -> None:
+    report = section(printed, "test_failed").partition("messages of the local WorkMail")[2]
     assert 'message 1  INBOUND  nora@example.net -> ana@example.com  "Offer"  done' in report
     assert 'rule "Tag", function rewrite' in report
     assert "attempt 1  " in report
     assert "  | INFO the message is handled" in report
     assert "ana@example.com  DEFAULT  Inbox" in report
     assert "[FIRST]" not in report
-    assert done.stdout.count("messages of the local WorkMail") == 1
+    assert "messages of the local WorkMail" not in section(printed, "test_no_mail")
+    assert printed.count("messages of the local WorkMail") == 2, "only the two tests that sent a message and failed have them"
 
 
-def test_the_report_of_a_hook_that_fails_shows_the_line_of_the_test_and_none_of_our_own_code(run: PytestRun) -> None:
-    source = """
-        @pytest.mark.workmail("[organization]\\ndomains = ['example.com']\\n[[rules]]\\nname = 'R'\\ndirection = 'inbound'\\n"
-            "action = 'lambda'\\nsenders = ['*']\\nfunction = 'broken'\\n[functions.broken]\\npath = '.'\\nhandler = 'broken.handler'\\n")
-        def test_failed(workmail):
-            Path("broken.py").write_text("def handler(event, context):\\n    return event['subjct']\\n")
-            subject(workmail)
-    """
-    done = run(source)
-    report = done.stdout.partition("_ test_failed _")[2].partition("messages of the local WorkMail")[0]
-    assert "KeyError: 'subjct'" in report, done.stdout
+def test_the_report_of_a_hook_that_fails_shows_the_line_of_the_test_and_none_of_our_own_code(printed: str) -> None:
+    report = section(printed, "test_hook").partition("messages of the local WorkMail")[0]
+    assert "KeyError: 'subjct'" in report
     assert ">       subject(workmail)" in report
     assert "_wait_for_success" not in report
     assert "workers.py" not in report
