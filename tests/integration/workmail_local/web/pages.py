@@ -113,6 +113,7 @@ class Visit:
         """Leave the page, and remove the data of an earlier test."""
         self.page.goto("about:blank")
         self.page.set_viewport_size({"width": 1280, "height": 720})
+        self.page.emulate_media(color_scheme="null")
         self.set_text_size(100)
         self.site.clear()
         self.requests.clear()
