@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -112,6 +113,11 @@ def stuffed(content: bytes) -> bytes:
     """Add a dot to each line that begins with one (RFC 5321 section 4.5.2). Only CRLF ends a line."""
     assert content.endswith(b"\r\n") or not content
     return (b"." if content.startswith(b".") else b"") + content.replace(b"\r\n.", b"\r\n..")
+
+
+def plain(user: str, password: str = "x") -> bytes:
+    """The initial response of AUTH PLAIN (RFC 4616)."""
+    return b64encode(f"\0{user}\0{password}".encode())
 
 
 @contextmanager

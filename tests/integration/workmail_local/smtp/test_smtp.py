@@ -10,7 +10,7 @@ import pytest
 
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
-from tests.support.smtp_peers import Client, MemoryAcceptor, refusal_with_address, smtp
+from tests.support.smtp_peers import Client, MemoryAcceptor, plain, refusal_with_address, smtp
 from workmail_local.errors import ServerError
 from workmail_local.smtp.server import SmtpServer
 
@@ -32,10 +32,6 @@ def inbound(acceptor: MemoryAcceptor) -> Iterator[Client]:
 def outbound(acceptor: MemoryAcceptor) -> Iterator[Client]:
     with smtp(acceptor, FlowDirection.OUTBOUND) as server, Client(server.port) as client:
         yield client
-
-
-def plain(user: str, password: str = "x") -> bytes:
-    return b64encode(f"\0{user}\0{password}".encode())
 
 
 def test_the_reply_gives_the_number_of_the_message(acceptor: MemoryAcceptor, inbound: Client) -> None:

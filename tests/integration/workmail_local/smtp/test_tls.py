@@ -11,7 +11,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, load_pem_private_key
 
-from tests.support.smtp_peers import Client
+from tests.support.smtp_peers import Client, plain
 from workmail_local import LocalWorkMail
 from workmail_local.config.smtp import Smtp
 from workmail_local.errors import ServerError
@@ -171,7 +171,7 @@ def test_without_tls_starttls_is_not_offered() -> None:
 )
 def test_a_user_with_a_password_needs_it(user: str, password: str, accepted: bool) -> None:
     with LocalWorkMail(USERS) as wm, client_of(wm) as client:
-        code, _ = client.docmd("AUTH PLAIN " + smtplib.encode_base64(f"\0{user}\0{password}".encode(), eol=""))  # type: ignore[attr-defined]
+        code, _ = client.docmd("AUTH PLAIN " + plain(user, password).decode())
         assert code == (235 if accepted else 535)
 
 
@@ -196,12 +196,12 @@ def test_mail_from_other_organizations_needs_no_login_also_by_tls() -> None:
 
 
 def test_a_client_by_tls_is_told_when_the_server_stops() -> None:
-    with LocalWorkMail() as wm, socket.create_connection(("127.0.0.1", wm.smtp_port("INBOUND")), timeout=30) as plain:
-        replies = plain.makefile("rb")
+    with LocalWorkMail() as wm, socket.create_connection(("127.0.0.1", wm.smtp_port("INBOUND")), timeout=30) as connection:
+        replies = connection.makefile("rb")
         replies.readline()
-        plain.sendall(b"STARTTLS\r\n")
+        connection.sendall(b"STARTTLS\r\n")
         replies.readline()
-        with trusting(wm).wrap_socket(plain, server_hostname="localhost") as encrypted:
+        with trusting(wm).wrap_socket(connection, server_hostname="localhost") as encrypted:
             wm.reset()
             assert encrypted.makefile("rb").readline().startswith(b"421 4.3.2 ")
 

@@ -54,7 +54,10 @@ def test_the_rules_that_matched_come_first_with_each_condition_in_words(visit: V
     rule = policy.locator("details").first
     expect(rule.locator("summary")).to_contain_text('Invoices applies to ana@example.com bounce "Please use the portal."')
     expect(rule.get_by_role("listitem").nth(1)).to_have_text('subject contains "invoice": yes, <b>Your invoice</b>')
-    assert policy.bounding_box()["y"] < page.get_by_role("heading", name="Attempts").bounding_box()["y"]  # type: ignore[index]
+    box, below = policy.bounding_box(), page.get_by_role("heading", name="Attempts").bounding_box()
+    assert box
+    assert below
+    assert box["y"] < below["y"]
     others = policy.get_by_text("2 rules did not match")
     expect(policy.get_by_text("Lottery")).to_be_hidden()
     others.click()
