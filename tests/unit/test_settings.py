@@ -57,6 +57,8 @@ TEMPLATES = (
     "a\x01b",
 )  # fmt: skip
 
+TABLES = ("a", "a b", "table/name", "arn:aws:s3:::bucket", "x" * 256, "tab,le", "'table'", "[table]", "table*", "tâble")
+
 BAD_VALUES: dict[str, tuple[str, ...]] = {
     "ORGANIZATION_DOMAINS": (
         "a.example;b.example", "@a.example", "a.example b.example", "*.a.example", "user@a.example", "example", "a..example", ".example",
@@ -91,12 +93,28 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
         "arn:aws:s3:::bucket/key", "none.yaml",
     ),
     "POLICY_MAX_AGE": ("-5", "5 minutes", "1e3", "3_00", "300s", "1.5", "0x10", "never", "+5", "\u0663"),
-    "RATES_TABLE": ("a", "a b", "table/name", "arn:aws:s3:::bucket", "x" * 256, "tab,le", "'table'", "[table]", "table*", "tâble"),
+    "RATES_TABLE": TABLES,
     "POLICY_DIRECTORY": BOOLEANS,
     "ORGANIZATION_ID": (
         "m-1", "0" * 32, f"m-{'g' * 32}", f"M-{'0' * 32}", f"m-{'0' * 33}", "example", "d-1234567890", "*", f"'m-{'0' * 32}'", "alias",
     ),
     "AVAILABILITY_SECRET": ("a b", "a;b", "a,b", "'a'", "[a]", "{}", "a\nb", "é", "a*", "a?b"),
+    "PUSH_URL": (
+        "http:", "push.example.com", "//push.example.com", "ftp://a.example", "https:///a", "https://a b/", "'https://a/'", "a", "https",
+        "[]",
+    ),
+    "PUSH_SECRET": ("a b", "a;b", "a,b", "'a'", "[a]", "{}", "a\nb", "é", "a*", "a?b"),
+    "PUSH_SUBSCRIPTIONS_TABLE": TABLES,
+    "PUSH_EVENTS_TABLE": TABLES,
+    "PUSH_EVENT_BUS": (
+        "a b", "bus,other", "'bus'", "[bus]", "bus*", "büs", "x" * 257, "arn:aws:sns:eu-west-1:123456789012:a", "a:b",
+        "arn:aws:events:eu-west-1:123456789012:rule/a",
+    ),
+    "PUSH_CONFIG": (
+        "s3://bucket", "s3://Bucket/key", "s3:bucket/key", "ssm:", "ssm:/a b", "https://a.example/push.json", "arn:aws:s3:::bucket/key",
+        "push.yaml", "../push.json", "push",
+    ),
+    "PUSH_IMPERSONATION_ROLE": ("a b", "a,b", "'a'", "[a]", "a*", "é", "x" * 65, "arn:aws:iam::123456789012:role/a", "a/b", "{}"),
 }  # fmt: skip
 
 

@@ -47,6 +47,15 @@ _TLS_ROOTS: Final = _Form(r"all|amazon", "all or amazon")
 _LOG_SMTP_MESSAGE_ID: Final = _Form(r"digest|whole", "digest or whole")
 _LOG_EXCEPTIONS: Final = _Form(r"kind|text", "kind or text")
 _AWS_CLIENT: Final = _Form(r"light|boto3", "light or boto3")
+_HTTP_URL: Final = _Form(r"https?://[^\s/]+(?:/\S*)?", "an https: URL")
+_EVENT_BUS: Final = _Form(
+    r"[\w./-]{1,256}|arn:aws[a-z-]*:events:[a-z0-9-]+:\d{12}:event-bus/[\w./-]{1,256}", "the name or ARN of an event bus"
+)
+_PUSH_CONFIG: Final = _Form(
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s/].*|ssm:[\w./:-]+|[\w-][\w.-]*\.json",
+    "the name of a JSON file, s3://bucket/key or ssm:/name",
+)
+_ROLE_ID: Final = _Form(r"[\w-]{1,64}", "the ID of an impersonation role")
 SECRET_FORM: Final = _Form(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@!-]{1,512}", "the name or ARN of a secret"
 )
@@ -101,6 +110,12 @@ class Settings:
         policy_max_age: seconds after which a policy that is not in a file is fetched again.
         rates_table: the DynamoDB table of the conditions `rate` and `first_contact`; empty for none.
         policy_directory: whether rules may use the groups and domains of the WorkMail organization `organization_id`.
+        push_url: the URL of the push function, to which WorkMail posts notifications.
+        push_secret: the name or ARN of the secret that signs that URL for each subscription.
+        push_subscriptions_table, push_events_table: DynamoDB tables of the subscriptions, and of the events on the bus.
+        push_event_bus: the name or ARN of the EventBridge bus that receives the events.
+        push_config: the source of the subscriptions: a file name, s3://bucket/key or ssm:/name.
+        push_impersonation_role: ID of the impersonation role of the organization `organization_id` that makes the subscriptions.
         removed: the variables of removed settings that have a value other than their default.
         availability_secret, availability_config: the configuration of the availability provider: the name or ARN of a secret, or a file.
     """
@@ -128,6 +143,13 @@ class Settings:
     organization_id: str = field(default="", metadata={"form": _ORGANIZATION})
     availability_secret: str = field(default="", metadata={"form": SECRET_FORM})
     availability_config: str = ""
+    push_url: str = field(default="", metadata={"form": _HTTP_URL})
+    push_secret: str = field(default="", metadata={"form": SECRET_FORM})
+    push_subscriptions_table: str = field(default="", metadata={"form": _TABLE})
+    push_events_table: str = field(default="", metadata={"form": _TABLE})
+    push_event_bus: str = field(default="", metadata={"form": _EVENT_BUS})
+    push_config: str = field(default="subscriptions.json", metadata={"form": _PUSH_CONFIG})
+    push_impersonation_role: str = field(default="", metadata={"form": _ROLE_ID})
     removed: tuple[str, ...] = ()
 
     @property
