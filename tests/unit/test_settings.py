@@ -94,6 +94,16 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     ),
     "POLICY_MAX_AGE": ("-5", "5 minutes", "1e3", "3_00", "300s", "1.5", "0x10", "never", "+5", "\u0663"),
     "RATES_TABLE": TABLES,
+    "HOLDS_TABLE": TABLES,
+    "APPROVAL_URL": (
+        "http://a.example/", "a.example", "ftp://a.example", "https:a", "https://", "https://a b", "https://é.example", "true", "'https://a'",
+        "http://127.0.0.1.example/",
+    ),
+    "APPROVAL_SECRET": ("a b", "a;b", "a,b", "'a'", "[a]", "{}", "a\nb", "é", "a*", "a?b"),
+    "APPROVAL_SENDER": (
+        "hold", "@example.com", "hold@", "hold@example", "Hold <hold@example.com>", "<hold@example.com>", "a@example.com,b@example.com",
+        "hold@example.com\nBcc: x@example.com", "höld@example.com", "hold @example.com",
+    ),
     "POLICY_DIRECTORY": BOOLEANS,
     "ORGANIZATION_ID": (
         "m-1", "0" * 32, f"m-{'g' * 32}", f"M-{'0' * 32}", f"m-{'0' * 33}", "example", "d-1234567890", "*", f"'m-{'0' * 32}'", "alias",

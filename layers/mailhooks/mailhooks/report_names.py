@@ -74,6 +74,15 @@ class LogKey(StrEnum):
     """The rules and their conditions in words, if LOG_DECISION is true. It quotes the message."""
 
 
+class HoldState(StrEnum):
+    """The state of a hold, in the log and in the table of holds. All but PENDING are final."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed-out"
+
+
 _VERDICT: Final = "Verdict"
 _REASON: Final = "Reason"
 

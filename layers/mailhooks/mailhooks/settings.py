@@ -60,6 +60,10 @@ SECRET_FORM: Final = _Form(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@!-]{1,512}", "the name or ARN of a secret"
 )
 """A secret in Secrets Manager (API reference, CreateSecret)."""
+_APPROVAL_URL: Final = _Form(r"(?:https://|http://(?:127\.0\.0\.1|localhost)[:/])[!-~]+", "an https: URL")
+_MAILBOX: Final = _Form(
+    r"[\w.!#$%&'*/=?^`{|}~+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "an address of ASCII characters, such as hold@example.com"
+)
 
 
 BUILT_IN_POLICY: Final = "policy.yaml"
@@ -109,6 +113,10 @@ class Settings:
         policy: the source of the policy: a file name, s3://bucket/key, ssm:/name, or appconfig:application/environment/profile.
         policy_max_age: seconds after which a policy that is not in a file is fetched again.
         rates_table: the DynamoDB table of the conditions `rate` and `first_contact`; empty for none.
+        holds_table: the DynamoDB table of messages that the action `hold` holds; empty for none.
+        approval_url: the page on which approvers decide.
+        approval_secret: the secret that signs the links to that page: its name or ARN.
+        approval_sender: the address from which SES sends mail to approvers.
         policy_directory: whether rules may use the groups and domains of the WorkMail organization `organization_id`.
         push_url: the URL of the push function, to which WorkMail posts notifications.
         push_secret: the name or ARN of the secret that signs that URL for each subscription.
@@ -139,6 +147,10 @@ class Settings:
     policy: str = field(default=BUILT_IN_POLICY, metadata={"form": _POLICY})
     policy_max_age: int = 300
     rates_table: str = field(default="", metadata={"form": _TABLE})
+    holds_table: str = field(default="", metadata={"form": _TABLE})
+    approval_url: str = field(default="", metadata={"form": _APPROVAL_URL})
+    approval_secret: str = field(default="", metadata={"form": SECRET_FORM})
+    approval_sender: str = field(default="", metadata={"form": _MAILBOX})
     policy_directory: bool = False
     organization_id: str = field(default="", metadata={"form": _ORGANIZATION})
     availability_secret: str = field(default="", metadata={"form": SECRET_FORM})

@@ -56,6 +56,7 @@ CALLS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
             },
         ),
         ("UpdateItem", {"TableName": "rates", "Key": {"pk": {"S": "a"}}}),
+        ("GetItem", {"TableName": "holds", "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}, "ConsistentRead": True}),
         ("Query", {"TableName": "rates", "KeyConditionExpression": "pk = :a", "ExpressionAttributeValues": {":a": {"S": "ä"}}}),
         ("Query", TABLE | {"KeyConditionExpression": "pk = :a", "ExpressionAttributeValues": {":a": {"B": b"\0"}}, "ConsistentRead": True}),
     ],
@@ -139,7 +140,7 @@ REGIONS: Final = (
 )
 """The regions of WorkMail, and of every kind; the last one does not exist."""
 
-ENDPOINT_VARIABLES: Final = "APPCONFIGDATA DYNAMODB EVENTBRIDGE S3 SECRETS_MANAGER SNS SSM WORKMAIL WORKMAILMESSAGEFLOW".split()
+ENDPOINT_VARIABLES: Final = "APPCONFIGDATA DYNAMODB EVENTBRIDGE S3 SECRETS_MANAGER SESV2 SFN SNS SSM WORKMAIL WORKMAILMESSAGEFLOW".split()
 
 VARIABLES: Final[tuple[dict[str, str], ...]] = (
     {},
