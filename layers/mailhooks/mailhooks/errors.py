@@ -8,6 +8,8 @@
 The class of a service's error has the name that the service uses. No text of an error quotes a message or an address.
 """
 
+from collections.abc import Mapping
+
 
 class MailhooksError(Exception):
     """Base of the errors of this package, except `ContractError`, which is a `ValueError`."""
@@ -47,6 +49,18 @@ class CannotChangeSafely(PermanentError):
 
 class TransientError(MailhooksError):
     """A retry may not meet this error."""
+
+
+class StillHeld(TransientError):
+    """A rule holds the message, and no approver has decided yet. The log and the metrics count it as held, not as failed.
+
+    Attributes:
+        states: a `mailhooks.report_names.HoldState` by the name of the rule that holds the message.
+    """
+
+    def __init__(self, states: Mapping[str, str]) -> None:
+        super().__init__("an approver has not decided yet: WorkMail retries the invocation")
+        self.states = dict(states)
 
 
 class Throttled(TransientError):

@@ -29,6 +29,8 @@ class Metric(StrEnum):
     RULES_REPORTED = "RulesReported"
     CONTENT_MIXED = "ContentMixed"
     RULE_FAILURES = "RuleFailures"
+    HELD = "Held"
+    """Attempts that left a message held. Each retry of WorkMail counts."""
 
 
 class LogKey(StrEnum):
@@ -69,6 +71,8 @@ class LogKey(StrEnum):
     MIXED = "mixed"
     FAILURES = "failures"
     NOTES = "notes"
+    HOLDS = "holds"
+    """The rules that hold or held the message, each with a `HoldState`."""
     DECIDED_BEFORE = "decidedBefore"
     DECISION = "decision"
     """The rules and their conditions in words, if LOG_DECISION is true. It quotes the message."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
-from mailhooks.errors import Misconfigured, PermanentError, TransientError
+from mailhooks.errors import Misconfigured, PermanentError, StillHeld, TransientError
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.message import Message
 from mailhooks.settings import Settings
@@ -131,6 +131,11 @@ class Mail:
         """The setting LOG_DECISION."""
         return self._settings.log_decision
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether WorkMail waits for the hook: false for an asynchronous rule."""
+        return self._writable
+
     def time_left(self) -> float:
         """Return the seconds until the deadline."""
         return self.deadline.left()
@@ -186,6 +191,7 @@ class Record:
     bytes_written: int | None = None
     permanent: PermanentError | None = None
     transient: TransientError | None = None
+    held: StillHeld | None = None
     unexpected: BaseException | None = None
     log: Mapping[str, object] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)

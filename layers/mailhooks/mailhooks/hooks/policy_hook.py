@@ -14,23 +14,25 @@ The functions disclaimer, rewrite and bounce run this hook too: with the policy 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from mailhooks.contract import Verdict
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
-from mailhooks.errors import Misconfigured, PermanentError, TransientError
+from mailhooks.errors import Misconfigured, PermanentError
 from mailhooks.hooks.content_changes import ChangedContent, change_content, skip_changes, undo_changes
 from mailhooks.hooks.earlier_decision import load_earlier_decision, store_decision
 from mailhooks.hooks.invocation import Mail, Reply
-from mailhooks.hooks.side_effects_base import SideEffects
-from mailhooks.policy.errors import RuleFailed
-from mailhooks.policy.evaluation.outcome import Failure, Outcome, Trace
+from mailhooks.hooks.side_effects_base import Holds, SideEffects, fail_action
+from mailhooks.policy.evaluation.evaluate import bounce_values
+from mailhooks.policy.evaluation.outcome import Failure, Outcome, Trace, WantedHold
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.rule import Archive, Count, Notify, Rule, RuleErrorPolicy
+from mailhooks.policy.rules.rule import Archive, Count, Hold, Notify, Rule, RuleErrorPolicy
 from mailhooks.report_names import LogKey, Metric
 from mailhooks.settings import Settings
 
@@ -53,6 +55,30 @@ class FixedPolicy:
         return self.policy
 
 
+class _Traits:
+    """Facts about a policy that do not depend on the message."""
+
+    def __init__(self, policy: Policy, *, asks_domains: bool) -> None:
+        self.policy = policy
+        self._asks_domains = asks_domains
+
+    @cached_property
+    def holding_rules(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.policy.rules if rule.holds and rule.enabled and not rule.report)
+
+    @cached_property
+    def has_changes(self) -> bool:
+        return any(rule.changes for rule in self.policy.rules if rule.enabled and not rule.report)
+
+    @cached_property
+    def varies(self) -> bool:
+        """Whether a retry may have another outcome than the first attempt."""
+        # Late for the cold start: the functions whose policies are made from settings do not need it.
+        from mailhooks.policy.analysis.rule_conditions import depends_on_time
+
+        return depends_on_time(self.policy, asks_domains=self._asks_domains)
+
+
 class PolicyHook:
     """Evaluates a policy for each message and carries out its outcome.
 
@@ -60,6 +86,7 @@ class PolicyHook:
         policies: the source of the policy.
         side_effects: carries out `archive` and `notify`.
         services: for the conditions that need counts or a directory.
+        make_holds: makes the object that carries out `hold`, at the first message that a rule may hold.
     """
 
     name = "mailflow"
@@ -69,11 +96,14 @@ class PolicyHook:
         policies: "FixedPolicy | PolicySource",
         side_effects: SideEffects | None = None,
         services: Services | None = None,
+        make_holds: Callable[[], Holds] | None = None,
     ) -> None:
         self._policies = policies
         self._services = services or Services()
         self._side_effects = side_effects or SideEffects()
-        self._circumstances: tuple[Policy, bool] | None = None
+        self._make_holds = make_holds
+        self._holds: Holds | None = None
+        self._traits: _Traits | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -89,6 +119,7 @@ class PolicyHook:
 
     def __call__(self, mail: Mail) -> Reply:
         policy, rejected = self._policies.current(), self._policies.rejected
+        traits = self._traits_of(policy)
         trace = Trace() if mail.logs_decision else None
         evaluation = policy.start_evaluation(
             mail.event,
@@ -98,10 +129,10 @@ class PolicyHook:
             deadline=_half_of_remaining_time(mail),
             trace=trace,
         )
-        earlier = load_earlier_decision(mail) if self._may_be_changed(policy, evaluation.outcome_by_event()) else None
+        earlier = load_earlier_decision(mail) if self._may_be_changed(traits, evaluation.outcome_by_event()) else None
         if earlier and earlier.verdict:
             return self._to_earlier_reply(mail, policy, earlier.verdict, earlier.notifying_rules, rejected=rejected)
-        outcome = evaluation.outcome()
+        outcome = evaluation.outcome(partial(self._resolve_holds, mail, traits) if traits.holding_rules else None)
         if earlier:
             outcome = replace(outcome, changes=(), notes=(*outcome.notes, _LOST_DECISION))
         content = self._archive(mail, self._change_content(mail, outcome))
@@ -109,7 +140,7 @@ class PolicyHook:
             content = _stamp(mail, content)
         return self._to_reply(mail, policy, content, trace, rejected=rejected)
 
-    def _may_be_changed(self, policy: Policy, by_event: Outcome | None) -> bool:
+    def _may_be_changed(self, traits: "_Traits", by_event: Outcome | None) -> bool:
         """Return whether an earlier attempt may have changed the message, and the outcome depends on that.
 
         If no rule reads or changes the content now, the message is not fetched just for this question, with two exceptions: before a side
@@ -119,12 +150,37 @@ class PolicyHook:
             return True
         if any(not isinstance(wanted.effect, Count) for wanted in by_event.effects):
             return True
-        if self._circumstances is None or self._circumstances[0] is not policy:
-            # Late for the cold start: the functions whose policies are made from settings do not need it.
-            from mailhooks.policy.analysis.rule_conditions import changes_depend_on_time
+        return traits.has_changes and traits.varies
 
-            self._circumstances = policy, changes_depend_on_time(policy, asks_domains=self._services.directory is not None)
-        return self._circumstances[1]
+    def _traits_of(self, policy: Policy) -> "_Traits":
+        if self._traits is None or self._traits.policy is not policy:
+            self._traits = _Traits(policy, asks_domains=self._services.directory is not None)
+        return self._traits
+
+    def _resolve_holds(self, mail: Mail, traits: "_Traits", outcome: Outcome) -> Outcome:
+        """Return the outcome after the decisions on its holds, before any change and any side effect.
+
+        Raises:
+            StillHeld: a hold has no decision yet.
+            TransientError: a hold cannot be recorded or looked up, and the `on_error` of its rule is retry.
+        """
+        holding, holds = traits.holding_rules, outcome.holds
+        if traits.varies:
+            # An earlier attempt may have held the message for a rule that does not apply now.
+            wanting = {wanted.rule.name for wanted in holds}
+            others = [
+                (rule, action) for rule in holding for action in rule.actions if isinstance(action, Hold) and rule.name not in wanting
+            ]
+            holds += tuple(WantedHold(rule, hold, NO_RECIPIENTS, bounce_values(mail.event, rule)) for rule, hold in others)
+        if not holds:
+            return outcome
+        if self._make_holds is None or not mail.is_writable:
+            why = "an asynchronous rule" if self._make_holds else "this function"
+            error = Misconfigured(f"hold: {why} cannot hold messages")
+            return outcome.with_failures(*(fail_action(wanted.rule, wanted.hold, error) for wanted in outcome.holds))
+        if self._holds is None:
+            self._holds = self._make_holds()
+        return self._holds.resolve(mail, replace(outcome, holds=holds))
 
     def _change_content(self, mail: Mail, outcome: Outcome) -> ChangedContent:
         if not outcome.changes:
@@ -153,7 +209,7 @@ class PolicyHook:
                 try:
                     self._side_effects.archive(wanted.effect, mail, mail.deadline if required else _half_of_remaining_time(mail))
                 except Exception as error:  # noqa: BLE001 - the rule decides
-                    failure = _side_effect_failed(wanted.rule, wanted.effect, error)
+                    failure = fail_action(wanted.rule, wanted.effect, error)
                     content = replace(content, outcome=content.outcome.with_failures(failure))
         return content
 
@@ -163,7 +219,7 @@ class PolicyHook:
             try:
                 self._side_effects.notify(effect, mail, rule.name, verdict, _half_of_remaining_time(mail))
             except Exception as error:  # noqa: BLE001 - the rule decides
-                yield _side_effect_failed(rule, effect, error)
+                yield fail_action(rule, effect, error)
 
     def _to_reply(self, mail: Mail, policy: Policy, content: ChangedContent, trace: Trace | None, *, rejected: bool) -> Reply:
         """Return the reply. Its log fields name rules, which the administrator chose, and kinds; the message only with a trace."""
@@ -209,19 +265,6 @@ class PolicyHook:
         return Reply(verdict, log=log, counts=counts, after_write=notify)
 
 
-def _side_effect_failed(rule: Rule, effect: Archive | Notify, error: Exception) -> Failure:
-    """Return the failure of a side effect.
-
-    Raises:
-        TransientError: the `on_error` of its rule is retry.
-    """
-    if rule.on_error is not RuleErrorPolicy.RETRY:
-        return Failure.of(rule.name, effect.name, error)
-    if isinstance(error, TransientError):
-        raise error
-    raise RuleFailed(f'rule "{rule.name}": {effect.name}: {type(error).__name__}') from None
-
-
 def _list_notifications(outcome: Outcome) -> list[tuple[Rule, Notify]]:
     return [(wanted.rule, wanted.effect) for wanted in outcome.effects if isinstance(wanted.effect, Notify)]
 
@@ -254,6 +297,7 @@ def _log_fields(policy: Policy, outcome: Outcome, *, rejected: bool) -> dict[str
         LogKey.MIXED: list(outcome.mixed),
         LogKey.FAILURES: _list_failures(outcome.failures),
         LogKey.NOTES: list(outcome.notes),
+        LogKey.HOLDS: [{"rule": name, "state": str(state)} for name, state in outcome.hold_states.items()],
     }
     return {key: value for key, value in fields.items() if value}
 

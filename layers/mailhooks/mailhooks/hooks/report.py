@@ -72,7 +72,8 @@ class Reporter:
             sys.stderr.write(f"mailhooks: this message's log line or metrics are missing ({type(error).__name__})\n")
         self._cold = False
 
-    def _log(self, record: Record, milliseconds: float) -> None:
+    def _make_line(self, record: Record, milliseconds: float) -> dict[str, Any]:
+        """Return the fields that do not depend on the kind of the result."""
         line: dict[str, Any] = {
             LogKey.HOOK: self.hook,
             LogKey.VERDICT: list(record.verdict),
@@ -105,7 +106,14 @@ class Reporter:
         if record.message and (message_id := _read_message_id(record.message)):
             show = _to_printable if self._settings.log_smtp_message_id == "whole" else _digest
             line[LogKey.SMTP_MESSAGE_ID] = show(message_id)
-        error = record.error
+        return line
+
+    def _log(self, record: Record, milliseconds: float) -> None:
+        line, error = self._make_line(record, milliseconds), record.error
+        if record.held:
+            states = [{"rule": rule, "state": str(state)} for rule, state in record.held.states.items()]
+            self._logger.info("the message is held until an approver decides", extra=line | {LogKey.HOLDS: states})
+            return
         if record.duplicate:
             self._logger.info("the event is a duplicate", extra=line | {LogKey.DUPLICATE: True})
             return
@@ -142,6 +150,8 @@ class Reporter:
         }
         if event and event.summary_version not in KNOWN_SUMMARY_VERSIONS:
             counts[Metric.UNKNOWN_SUMMARY_VERSION] = 1
+        if record.held:
+            counts[Metric.HELD] = 1
         if record.error is not None:
             counts[reason_metric(type(record.error).__name__)] = 1
         for verdict in record.verdict:

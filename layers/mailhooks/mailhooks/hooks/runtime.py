@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
-from mailhooks.errors import CannotChangeSafely, MailhooksError, MessageRejected, Misconfigured, PermanentError, TransientError
+from mailhooks.errors import CannotChangeSafely, MailhooksError, MessageRejected, Misconfigured, PermanentError, StillHeld, TransientError
 from mailhooks.hooks.invocation import ContentStore, Mail, Record, Reply, to_reply
 from mailhooks.hooks.report import Handler, Reporter
 from mailhooks.settings import OnError, Settings, env
@@ -125,6 +125,10 @@ class _HandlerRuntime:
                 return step(mail, record)
             finally:
                 record.message = mail.message_read
+        except StillHeld as error:
+            # Lambda counts an error, and WorkMail retries. It is none in the log and the metrics.
+            record.held = error
+            raise
         except TransientError as error:
             record.transient = error
             raise

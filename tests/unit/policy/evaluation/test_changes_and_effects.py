@@ -247,9 +247,11 @@ def test_a_side_effect_is_wanted_for_the_matching_recipients_and_changes_no_verd
 def test_every_condition_and_every_action_has_its_name():
     effects = {"archive": {"bucket": "my-bucket"}, "notify": {"eventbridge": "bus"}, "count": "Seen"}
     changes = {name: rows[0][0] for name, rows in CHANGES.items()}
-    outcome = outcome_of({"do": [{name: value} for name, value in (effects | changes).items()]})
+    holds = {"hold": {"approvers": "ana@example.com", "timeout": "2h", "on_timeout": "bounce"}}
+    outcome = outcome_of({"do": [{name: value} for name, value in (effects | changes | holds).items()]})
     assert [wanted.effect.name for wanted in outcome.effects] == [*effects]
     assert [wanted.change.name for wanted in outcome.changes] == [*changes]
+    assert [wanted.hold.name for wanted in outcome.holds] == [*holds]
     verdicts = {"bounce", "add_recipients", "remove_recipients"}
-    assert {*effects, *changes, *verdicts} == ACTION_BUILDERS.keys(), "an action without a table"
+    assert {*effects, *changes, *holds, *verdicts} == ACTION_BUILDERS.keys(), "an action without a table"
     assert not ACTION_BUILDERS.keys() & CONDITION_BUILDERS.keys()

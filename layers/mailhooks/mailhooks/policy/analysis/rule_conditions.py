@@ -115,18 +115,17 @@ ON_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience", "e
 """Conditions that need the organization's domains. If these come from the directory, a retry may not repeat the result."""
 
 
-def changes_depend_on_time(policy: Policy, *, asks_domains: bool) -> bool:
-    """Return whether an earlier attempt may have changed a message that is not changed now.
+def depends_on_time(policy: Policy, *, asks_domains: bool) -> bool:
+    """Return whether a retry may have another outcome than the first attempt, by the time, counts or the directory.
 
-    A rule that changes no content counts too: it may drop the recipients for whom another rule would change it.
+    Each rule counts: it may drop the recipients for whom another rule would change or hold the message.
 
     Args:
         asks_domains: whether the organization's domains come from the directory if the policy has none.
     """
     rules = [rule for rule in policy.rules if rule.enabled and not rule.report]
     names = _VARYING | ON_DOMAINS if asks_domains and not policy.domains else _VARYING
-    depends = (rule.begins or rule.ends or asks_for_people(rule) or not names.isdisjoint(list_condition_names(rule)) for rule in rules)
-    return any(rule.changes for rule in rules) and any(depends)
+    return any(rule.begins or rule.ends or asks_for_people(rule) or not names.isdisjoint(list_condition_names(rule)) for rule in rules)
 
 
 def list_condition_names(rule: Rule) -> list[str]:

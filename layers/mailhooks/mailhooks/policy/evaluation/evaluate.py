@@ -1,16 +1,17 @@
 """Evaluates the rules of a policy, in their order, for one message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
 from mailhooks import contract
-from mailhooks.contract import ActionType
-from mailhooks.errors import Misconfigured, PermanentError
+from mailhooks.address_patterns import canonical
+from mailhooks.contract import ActionType, MailFlowEvent
+from mailhooks.errors import Misconfigured, PermanentError, TransientError
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.added_recipients import Addition, find_empty_additions, known_domains, map_added_for
 from mailhooks.policy.evaluation.condition_evaluator import ConditionEvaluator
-from mailhooks.policy.evaluation.outcome import Failure, Outcome, RuleTrace, Trace, WantedChange, WantedEffect, filter_addable
+from mailhooks.policy.evaluation.outcome import Failure, Outcome, RuleTrace, Trace, WantedChange, WantedEffect, WantedHold, filter_addable
 from mailhooks.policy.facts.message_facts import ContentUnavailable, Facts
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.rules.rule import (
@@ -18,7 +19,7 @@ from mailhooks.policy.rules.rule import (
     AddRecipients,
     Archive,
     Count,
-    Mixed,
+    Hold,
     Notify,
     RemoveRecipients,
     Rule,
@@ -57,13 +58,29 @@ class Evaluation:
             self._facts.withholds_content = False
         return self._finished.outcome()
 
-    def outcome(self) -> Outcome:
-        """Return the outcome. Call it once. Raises as `Policy.evaluate`."""
+    def outcome(self, resolve_holds: Callable[[Outcome], Outcome] | None = None) -> Outcome:
+        """Return the outcome. Call it once.
+
+        Args:
+            resolve_holds: returns the outcome after the decisions on its holds, or raises StillHeld. By default the holds stay open.
+
+        Raises:
+            StillHeld, TransientError: from `resolve_holds`; else as `Policy.evaluate`.
+        """
         try:
             rule_pass = self._finished or self._evaluate_rules()
             rule_pass.evaluate_reports()
-            rule_pass.record_contacts()
-            return rule_pass.outcome()
+            outcome = rule_pass.outcome()
+            if resolve_holds is not None:
+                try:
+                    outcome = resolve_holds(outcome)
+                except TransientError:
+                    rule_pass.withdraw_contacts(outcome.recipients.addresses)
+                    raise
+            if not self._facts.contact_days:
+                return outcome
+            notes = rule_pass.record_contacts(outcome)
+            return replace(outcome, notes=(*outcome.notes, *notes)) if notes else outcome
         except ContentUnavailable as unavailable:
             raise (unavailable.__cause__ or unavailable) from None
 
@@ -104,6 +121,7 @@ class _RulePass:
         self._additions: list[Addition] = []
         self._changes: list[WantedChange] = []
         self._effects: list[WantedEffect] = []
+        self._holds: list[WantedHold] = []
         self._matched: list[str] = []
         self._reported: list[str] = []
         self._notes: list[str] = []
@@ -140,23 +158,30 @@ class _RulePass:
             if self._find_matching(rule, candidates, trace):
                 self._reported.append(rule.name)
 
-    def record_contacts(self) -> None:
+    def record_contacts(self, outcome: Outcome) -> list[str]:
         """Record the contact of sender and recipients, also if no rule asked for it in this message, such as outbound mail.
 
         Mail that a recipient does not see, and forged mail, make no sender known. It is recorded first and then withdrawn, because only a
-        conditional write finds the first one of concurrent messages.
+        conditional write finds the first one of concurrent messages. Return remarks for the log.
         """
-        if not self._facts.contact_days or self._facts.services.contacts is None:
-            return
+        if self._facts.services.contacts is None:
+            return []
         try:
             self._facts.record_contacts()
         except Exception as error:  # noqa: BLE001 - a rule that asked for it has handled it by its on_error
-            self._notes.append(f"the contact was not recorded: {type(error).__name__}")
-            return
+            return [f"the contact was not recorded: {type(error).__name__}"]
+        return self.withdraw_contacts([address for address, verdict in outcome.verdicts.items() if verdict.type in _UNSEEN])
+
+    def withdraw_contacts(self, unseen: Collection[str]) -> list[str]:
+        """Withdraw the recorded contacts with recipients who do not see the message. Return remarks for the log.
+
+        No recipient sees a message that waits for a retry or an approver: a second one does not come from a known sender.
+        """
         try:
-            self._facts.withdraw_contacts([address for address, verdict in self._verdicts.items() if verdict.type in _UNSEEN])
+            self._facts.withdraw_contacts(unseen)
         except Exception as error:  # noqa: BLE001 - a message is not retried for the next one's sake
-            self._notes.append(f"the contact was not withdrawn: {type(error).__name__}")
+            return [f"the contact was not withdrawn: {type(error).__name__}"]
+        return []
 
     def _find_matching(self, rule: Rule, candidates: RecipientSet, trace: RuleTrace | None) -> RecipientSet:
         if rule.has_no_condition and trace is None:
@@ -209,6 +234,8 @@ class _RulePass:
                 self._additions.append(Addition(rule, action.addresses, matching))
             case Archive() | Notify() | Count():
                 self._effects.append(WantedEffect(rule, action, matching))
+            case Hold():
+                self._holds.append(WantedHold(rule, action, matching, self._bounce_values(rule, action.text)))
             case _:
                 self._changes.append(WantedChange(rule, action, matching))
 
@@ -224,18 +251,13 @@ class _RulePass:
             return None
         if action.type is not ActionType.BOUNCE:
             return contract.Action(action.type)
-        return contract.Action(ActionType.BOUNCE, action.bounce_text({**self._bounce_values(action), "rule": rule.name}))
+        return contract.Action(ActionType.BOUNCE, action.bounce_text(self._bounce_values(rule, action.text)))
 
-    def _bounce_values(self, action: SetVerdict) -> dict[str, str]:
+    def _bounce_values(self, rule: Rule, text: str) -> dict[str, str]:
         """Return the values of the variables. The message is fetched only for a text with the author's name or the date."""
         event = self._facts.event
-        values = {
-            "subject": event.subject,
-            "fromaddress": event.mail_from,
-            "fromdomain": self._facts.author.rpartition("@")[2],
-            "messageid": event.message_id,
-        }
-        if "%%fromname%%" not in action.text.lower() and "%%date%%" not in action.text.lower():
+        values = bounce_values(event, rule)
+        if "%%fromname%%" not in text.lower() and "%%date%%" not in text.lower():
             return values
         # Late: few policies have such a text, and a cold start does not load the module for the others.
         from mailhooks.content.template import read_values
@@ -246,7 +268,7 @@ class _RulePass:
             if not isinstance(unavailable.__cause__, PermanentError | Misconfigured):
                 raise
             # A missing name is no reason to deliver a message that a rule bounces.
-            own = {"fromname": event.mail_from, "date": ""}
+            return values
         return values | {name: own[name] for name in ("fromname", "date")}
 
     def outcome(self) -> Outcome:
@@ -266,24 +288,21 @@ class _RulePass:
             reported=tuple(self._reported),
             failures=tuple(self._failures),
             notes=tuple(self._notes),
+            wanted_changes=tuple(self._changes),
         )
-        changes, mixed = self._select_changes(outcome)
-        return replace(outcome, changes=changes, mixed=mixed)
+        reached = outcome.reached if self._holds else NO_RECIPIENTS
+        holds = tuple(wanted._replace(recipients=both) for wanted in self._holds if (both := wanted.recipients & reached))
+        return replace(outcome.with_selected_changes(), holds=holds)
 
-    def _select_changes(self, outcome: Outcome) -> tuple[tuple[WantedChange, ...], tuple[str, ...]]:
-        """Return the changes to make, and the rules that want one for some recipients only.
 
-        All recipients get one content. A recipient who is added in place of all others gets the content that these would have got.
-        """
-        delivering = outcome.delivering
-        selected, mixed = [], []
-        for wanted in self._changes:
-            recipients = wanted.recipients & delivering
-            if not recipients and not (outcome.added and not delivering):
-                continue
-            if recipients != delivering:
-                mixed.append(wanted.rule.name)
-                if wanted.rule.mixed is Mixed.NONE:
-                    continue
-            selected.append(wanted)
-        return tuple(selected), tuple(dict.fromkeys(mixed))
+def bounce_values(event: MailFlowEvent, rule: Rule) -> dict[str, str]:
+    """Return the values of the variables of a bounce text without the content: the author's address is the name, and there is no date."""
+    return {
+        "subject": event.subject,
+        "fromname": event.mail_from,
+        "fromaddress": event.mail_from,
+        "fromdomain": canonical(event.mail_from).rpartition("@")[2],
+        "date": "",
+        "messageid": event.message_id,
+        "rule": rule.name,
+    }

@@ -10,7 +10,8 @@ from mailhooks.contract import ActionType, ContractError, MailFlowEvent, Verdict
 from mailhooks.contract.verdict import DEFAULT
 from mailhooks.errors import MailhooksError
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, UNLISTED, Recipients, RecipientSet
-from mailhooks.policy.rules.rule import ContentChange, Effect, Rule
+from mailhooks.policy.rules.rule import ContentChange, Effect, Hold, Mixed, OnTimeout, Rule
+from mailhooks.report_names import HoldState
 
 MAX_ACTIONS: Final = 10
 """Different actions in one response (guide, "Synchronous Run Lambda action limits")."""
@@ -19,6 +20,9 @@ _COMMON_BOUNCE: Final = contract.Action(
     ActionType.BOUNCE, "This message was refused by a rule of the recipient's or sender's organization."
 )
 """Replaces bounce texts that exceed the limit of a response."""
+
+_NO_DECISION: Final = "there was no decision in time"
+_NO_REASON: Final = "none was given"
 
 
 class ConditionTrace(NamedTuple):
@@ -71,6 +75,19 @@ class WantedEffect(NamedTuple):
     recipients: RecipientSet
 
 
+class WantedHold(NamedTuple):
+    """A hold that a rule wants for some recipients.
+
+    Without recipients, the rule does not apply now: then only the record of an earlier attempt can hold the message.
+    """
+
+    rule: Rule
+    hold: Hold
+    recipients: RecipientSet
+    values: Mapping[str, str]
+    """The variables of the bounce message, by their names in lower case, without `reason`."""
+
+
 class Failure(NamedTuple):
     """A failed condition or action: its name `what`, and the type of the error."""
 
@@ -101,6 +118,9 @@ class Outcome:
         matched: the names of the rules that apply.
         reported: the names of the rules in report mode that would apply.
         mixed: the names of the rules that want a change for some of the recipients only.
+        wanted_changes: all changes that the rules want; `changes` is a selection of them.
+        holds: the holds to resolve before all else, in the order of the rules.
+        hold_states: the state of each hold that is resolved, by the name of its rule.
         failures: the conditions and actions that failed.
         notes: further remarks for the log. They do not quote the message.
     """
@@ -119,6 +139,9 @@ class Outcome:
     mixed: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
+    wanted_changes: tuple[WantedChange, ...] = ()
+    holds: tuple[WantedHold, ...] = ()
+    hold_states: Mapping[str, HoldState] = field(default_factory=dict)
 
     def with_failures(self, *failures: Failure) -> Self:
         """Return this outcome with more failures."""
@@ -135,6 +158,51 @@ class Outcome:
         changed = replace(self, verdicts=verdicts, replaced=self.replaced - refused)
         left = changed.delivering | changed.replaced
         return replace(changed, added=tuple(address for address in self.added if self.added_for.get(address.lower(), left) & left))
+
+    def with_selected_changes(self) -> Self:
+        """Return this outcome with those of `wanted_changes` that the recipients who get the message are to see.
+
+        All recipients get one content. A recipient who is added in place of all others gets the content that these would have got.
+        """
+        delivering = self.delivering
+        selected, mixed = [], []
+        for wanted in self.wanted_changes:
+            recipients = wanted.recipients & delivering
+            if not recipients and not (self.added and not delivering):
+                continue
+            if recipients != delivering:
+                mixed.append(wanted.rule.name)
+                if wanted.rule.mixed is Mixed.NONE:
+                    continue
+            selected.append(wanted)
+        return replace(self, changes=tuple(selected), mixed=tuple(dict.fromkeys(mixed)))
+
+    def with_decision(self, wanted: WantedHold, state: HoldState, reason: str = "") -> Self:
+        """Return this outcome after a final decision on a hold. Only the recipients of the hold can lose the message.
+
+        Args:
+            wanted: one of `holds`; its recipients may be those of an earlier attempt.
+            state: any but PENDING.
+            reason: of a rejection, for the bounce message.
+        """
+        changed = replace(self, hold_states={**self.hold_states, wanted.rule.name: state})
+        bounces = state is HoldState.REJECTED or wanted.hold.on_timeout is OnTimeout.BOUNCE
+        if state is HoldState.APPROVED or (state is HoldState.TIMED_OUT and wanted.hold.on_timeout is OnTimeout.DELIVER):
+            return changed
+        if state is HoldState.TIMED_OUT:
+            reason = _NO_DECISION
+        action = contract.Action(ActionType.DROP)
+        if bounces:
+            action = contract.Action(ActionType.BOUNCE, wanted.hold.bounce_text(wanted.values, reason or _NO_REASON))
+        return changed.refuse_delivery(wanted.recipients, action).with_selected_changes()
+
+    @property
+    def reached(self) -> RecipientSet:
+        """The recipients who get the message, or for whom an added address gets it."""
+        found = self.delivering | self.replaced
+        for address in self.added:
+            found |= self.added_for.get(address.lower(), NO_RECIPIENTS)
+        return found
 
     @property
     def by_recipient(self) -> dict[str, contract.Action]:

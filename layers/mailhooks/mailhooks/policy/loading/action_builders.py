@@ -12,7 +12,7 @@ from mailhooks.address_patterns import ADDRESS, ascii_domain
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.policy.loading.build_context import BuildContext
-from mailhooks.policy.loading.problems import ErrorPath, InvalidValue, as_list, build_all, convert_value_errors
+from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list, build_all, convert_value_errors
 from mailhooks.policy.rules.bounds import parse_size
 from mailhooks.policy.rules.rule import (
     VARIABLES,
@@ -21,7 +21,9 @@ from mailhooks.policy.rules.rule import (
     Archive,
     ChangeHeaders,
     Count,
+    Hold,
     Notify,
+    OnTimeout,
     RemoveRecipients,
     SetVerdict,
     StripAttachments,
@@ -33,6 +35,15 @@ from mailhooks.settings import SECRET_FORM
 MAX_ADDED: Final = 500
 """Recipients that one action adds. A message to WorkMail has no more."""
 
+MAX_APPROVERS: Final = 20
+"""Approvers of one rule: each gets a mail for each held message."""
+
+MAX_HOLD_MINUTES: Final = 230
+"""WorkMail retries for at most 240 minutes (guide, "Creating a rule for Run Lambda"): the last retry has to come before."""
+
+_HELD_TEXT: Final = "This message was not approved, and is not delivered. Reason: %%reason%%"
+
+_STATE_MACHINE: Final = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]{1,80}")
 _TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?")
 _BUS: Final = re.compile(r"(?:arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[/.A-Za-z0-9_-]{1,256}")
 _SECRET: Final = re.compile(SECRET_FORM.pattern)
@@ -52,7 +63,10 @@ def build_actions(value: Any, context: BuildContext) -> tuple[Action, ...]:
     Raises:
         InvalidValue: has all invalid values.
     """
-    return tuple(build_all(lambda each: _action(each, context), as_list(value)))
+    actions = tuple(build_all(lambda each: _action(each, context), as_list(value)))
+    if sum(isinstance(action, Hold) for action in actions) > 1:
+        raise InvalidValue("expected one hold at most: a rule asks its approvers once")
+    return actions
 
 
 def _action(value: Any, context: BuildContext) -> Action:
@@ -134,7 +148,7 @@ def _strip_attachments(value: Mapping[str, Any], context: BuildContext) -> Actio
     return StripAttachments(rules, OnUnmodifiable(value.get("on_unmodifiable", "pass")))
 
 
-def _notify(value: Mapping[str, Any], context: BuildContext) -> Action:
+def _notify(value: Mapping[str, Any], context: BuildContext) -> Notify:
     webhook = value.get("webhook", "")
     if webhook and not _is_webhook(webhook):
         raise InvalidValue("expected an https: address of a server, without a user name or password", "webhook")
@@ -162,6 +176,43 @@ def _is_webhook(address: str) -> bool:
         return False
 
 
+def _hold(value: Mapping[str, Any], context: BuildContext) -> Action:
+    from mailhooks.content.template import Template
+
+    approvers: tuple[str, ...] = ()
+    target: Notify | None = None
+    collector = ErrorCollector()
+    with collector, ErrorPath("approvers"):
+        approvers = context.build_flat("recipients", _recipient, value.get("approvers", ()))
+        if len(approvers) > MAX_APPROVERS:
+            raise InvalidValue(f"expected at most {MAX_APPROVERS} addresses including those of lists, got {len(approvers):,}")
+    with collector, ErrorPath("notify"):
+        target = _notify(value["notify"], context) if "notify" in value else None
+    with collector:
+        if "state_machine" in value and not value.keys().isdisjoint({"approvers", "notify"}):
+            raise InvalidValue("expected state_machine without approvers and notify: its output decides")
+        if value.keys().isdisjoint({"approvers", "notify", "state_machine"}):
+            raise InvalidValue("expected approvers, notify or state_machine")
+    with collector, ErrorPath("state_machine"):
+        if "state_machine" in value and not _STATE_MACHINE.fullmatch(value["state_machine"]):
+            raise InvalidValue("expected the ARN of a state machine, without a version or an alias")
+    with collector, ErrorPath("timeout"):
+        timeout_s = _timeout(value["timeout"])
+    with collector, ErrorPath("text"), convert_value_errors():
+        Template(value.get("text", "")).check(VARIABLES | {"reason"})
+    collector.raise_errors()
+    return Hold(approvers, target, value.get("state_machine", ""), timeout_s, OnTimeout(value["on_timeout"]), value.get("text", _HELD_TEXT))
+
+
+def _timeout(text: str) -> int:
+    """Return the seconds of a time such as `1h30m`."""
+    parts = re.findall("([0-9]+)([hm])", text)
+    minutes = sum(int(number) * (60 if unit == "h" else 1) for number, unit in parts)
+    if not 1 <= minutes <= MAX_HOLD_MINUTES:
+        raise InvalidValue(f"expected 1 to {MAX_HOLD_MINUTES} minutes, got {minutes}: the rule timeout of WorkMail is 240 minutes at most")
+    return minutes * 60
+
+
 def _count(value: str, _: BuildContext) -> Action:
     if is_reserved_metric(value):
         raise InvalidValue(f"expected an unused metric name, got {value!r}: each message has a metric or a log key of this name")
@@ -178,5 +229,6 @@ ACTION_BUILDERS: Final[dict[str, Callable[[Any, BuildContext], Action]]] = {
     "strip_attachments": _strip_attachments,
     "archive": lambda value, _: Archive(**value),
     "notify": _notify,
+    "hold": _hold,
     "count": _count,
 }

@@ -20,7 +20,7 @@ from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, Invalid
 from mailhooks.policy.loading.yaml_document import PolicyDocument, parse_document
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import All, Condition, Not, iterate_names
-from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
+from mailhooks.policy.rules.rule import Hold, Mixed, Rule, RuleErrorPolicy
 
 if TYPE_CHECKING:
     from mailhooks.policy.facts.gateway import Gateway
@@ -148,7 +148,8 @@ class _PolicyBuilder:
             times.get("from"),
             times.get("until"),
             Mixed(mixed or "all"),
-            RuleErrorPolicy(value.get("on_error", self._on_error)),
+            # Mail that a rule was to hold must not pass because of an error, unless the rule itself allows this.
+            RuleErrorPolicy(value.get("on_error", "retry" if any(isinstance(action, Hold) for action in actions) else self._on_error)),
             value,
             self._document.line(("rules", index)),
         )

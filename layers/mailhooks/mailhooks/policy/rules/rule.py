@@ -28,6 +28,14 @@ VARIABLES: Final = frozenset({"subject", "fromname", "fromaddress", "fromdomain"
 """The variables of a bounce text, written between `%%` and `%%`, in lower case."""
 
 
+def _render(text: str, values: Mapping[str, str]) -> str:
+    if "%%" not in text:
+        return text
+    from mailhooks.content.template import Template
+
+    return Template(text).render(values).strip()
+
+
 class SetVerdict(NamedTuple):
     """Set the verdict of the matching recipients. `text` is the template of a bounce message."""
 
@@ -36,11 +44,7 @@ class SetVerdict(NamedTuple):
 
     def bounce_text(self, values: Mapping[str, str]) -> str:
         """Return the bounce message. `values` has the variables by their names in lower case."""
-        if "%%" not in self.text:
-            return self.text
-        from mailhooks.content.template import Template
-
-        return Template(self.text).render(values).strip()
+        return _render(self.text, values)
 
 
 class AddRecipients(NamedTuple):
@@ -210,7 +214,42 @@ class Count(NamedTuple):
 
 
 Effect = Archive | Notify | Count
-Action = SetVerdict | AddRecipients | RemoveRecipients | ContentChange | Effect
+
+
+class OnTimeout(StrEnum):
+    """What happens to the recipients of a hold without a decision in time."""
+
+    DELIVER = "deliver"
+    BOUNCE = "bounce"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Hold the message until an approver or a state machine decides. The verdicts of the policy apply only after the approval.
+
+    Attributes:
+        approvers: addresses that get a mail with a link each. Approvers or `target`, or both; none of them with `state_machine`.
+        target: where a notification with a link is sent.
+        state_machine: the ARN of a Step Functions state machine whose output decides.
+        timeout_s: seconds from the first attempt until `on_timeout` decides.
+        text: the template of the bounce message, with VARIABLES and `%%reason%%`.
+    """
+
+    approvers: tuple[str, ...]
+    target: Notify | None
+    state_machine: str
+    timeout_s: int
+    on_timeout: OnTimeout
+    text: str
+    name: ClassVar = "hold"
+
+    def bounce_text(self, values: Mapping[str, str], reason: str) -> str:
+        """Return the bounce message. `values` as for `SetVerdict`."""
+        return _render(self.text, {**values, "reason": " ".join(reason.split())})
+
+
+Action = SetVerdict | AddRecipients | RemoveRecipients | ContentChange | Effect | Hold
 
 
 class Mixed(StrEnum):
@@ -270,6 +309,11 @@ class Rule:
     def has_no_condition(self) -> bool:
         """Whether the rule applies to all recipients of every message."""
         return isinstance(self.condition, All) and not self.condition.conditions
+
+    @property
+    def holds(self) -> bool:
+        """Whether the rule holds messages."""
+        return any(isinstance(action, Hold) for action in self.actions)
 
     @property
     def changes(self) -> tuple[ContentChange, ...]:
