@@ -8,7 +8,7 @@ from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -16,6 +16,7 @@ from workmail_local.mail.history import History
 from workmail_local.web import api, availability, content, deletion, event_stream, message_actions, messages, parts, rules, send
 from workmail_local.web.actions import Actions
 from workmail_local.web.guard import Guard
+from workmail_local.web.json_bodies import write_json
 from workmail_local.web.templating import FOLDER, Site
 
 _SIDE = "/messages/{number:count}/passages/{passage:count}/{side}"
@@ -93,5 +94,5 @@ def _show_problems(site: Site, request: Request) -> Response:
 def _show_error(site: Site, request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if site.find_path(request).startswith("/api/"):
-        return JSONResponse({"error": error.detail}, error.status_code)
+        return write_json({"error": error.detail}, error.status_code)
     return site.render(request, "error.html", {"status": error.status_code, "text": error.detail}, error.status_code)

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from mailhooks.contract import ContractError, check_availability_request
 from mailhooks.contract.availability import check_availability_response, map_unknown_errors
@@ -17,6 +18,7 @@ from workmail_local.free_busy.model import Day, Mailbox, Span
 from workmail_local.free_busy.question import Question
 from workmail_local.runtime.invocation import Invocation
 from workmail_local.web.forms import read_texts, split_addresses
+from workmail_local.web.json_bodies import read_document, write_json
 from workmail_local.web.templating import Site
 
 MAX_EVENTS: Final = 300
@@ -53,18 +55,16 @@ async def submit(site: Site, request: Request) -> Response:
 
 async def answer_as_json(site: Site, request: Request) -> Response:
     """Call the availability function with the request in the body, and return its response."""
+    question = await read_document(request)
     try:
-        question = json.loads(await request.body())
         check_availability_request(question)
     except ContractError as error:
-        return JSONResponse({"error": str(error)}, 400)
-    except (ValueError, RecursionError):
-        return JSONResponse({"error": "the body is not JSON"}, 400)
+        raise HTTPException(400, str(error)) from None
     answer = await run_in_threadpool(_ask, site, question)
     headers = {"server-timing": f"function;dur={answer.milliseconds:.1f}"}
     if answer.error:
-        return JSONResponse({"error": answer.error, "log": answer.log}, 502, headers)
-    return JSONResponse(answer.response, headers=headers)
+        return write_json({"error": answer.error, "log": answer.log}, 502, headers)
+    return write_json(answer.response, headers=headers)
 
 
 def _ask(site: Site, question: Mapping[str, Any]) -> Invocation:

@@ -14,10 +14,11 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
+from workmail_local.web.json_bodies import write_json
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; "
@@ -147,7 +148,7 @@ def _remove_prefix(path: str, prefix: str) -> str:
 
 def _refuse(path: str, text: str, status: int) -> Response:
     """Return the response that refuses a request: JSON for the API, text for a page."""
-    return JSONResponse({"error": text}, status) if path.startswith("/api/") else PlainTextResponse(f"{text}\n", status)
+    return write_json({"error": text}, status) if path.startswith("/api/") else PlainTextResponse(f"{text}\n", status)
 
 
 def _explain_limit(limit: int) -> str:

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from mailhooks.suggestions import suggest
 
 
-def write_json(document: Any, status: int = 200) -> Response:
+def write_json(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Write JSON in ASCII: a lone surrogate from a header has no UTF-8 form."""
-    return Response(json.dumps(document).encode("ascii"), status, media_type="application/json")
+    return Response(json.dumps(document).encode("ascii"), status, headers, media_type="application/json")
 
 
 def reject_unknown(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
@@ -23,16 +23,21 @@ def reject_unknown(kind: str, given: Iterable[str], known: Sequence[str]) -> Non
             raise HTTPException(400, f"unknown {kind} {name[:100]!a}{suggest(name[:100], known)}")
 
 
+async def read_document(request: Request) -> Any:
+    """Return the JSON in the body of a request. Raises HTTPException: 400, there is none."""
+    try:
+        return json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "the body is not JSON") from None
+
+
 async def read_json(request: Request, names: Sequence[str]) -> dict[str, Any]:
     """Return the object in the body of a request, whose fields have these names.
 
     Raises:
         HTTPException: 400, the body is not a JSON object, or has another field.
     """
-    try:
-        document = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        raise HTTPException(400, "the body is not JSON") from None
+    document = await read_document(request)
     if not isinstance(document, dict):
         raise HTTPException(400, "the body is not a JSON object")
     reject_unknown("field", document, names)

@@ -136,6 +136,12 @@ def test_an_envelope_that_smtp_would_refuse_stores_nothing(pages: Pages, documen
     assert pages.wm.history.count() == before
 
 
+def test_an_address_that_no_charset_has_is_refused(pages: Pages) -> None:
+    number = accept(pages)
+    answer = pages.post(f"/api/messages/{number}/send-again", json={"recipients": ["\ud800@example.com"]})
+    assert (answer.status_code, answer.json()) == (400, {"error": "\ud800@example.com: 553 5.1.3 Not a mail address"})
+
+
 def test_a_subject_cannot_add_header_fields(pages: Pages) -> None:
     number = accept(pages, subject="Hi\r\nBcc: x@example.org\r\n\r\nBody")
     raw = pages.get(f"/api/messages/{number}/before.eml").content
