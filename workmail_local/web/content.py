@@ -22,6 +22,7 @@ from workmail_local.viewer.parts.attachments import compare_files, find_files
 from workmail_local.viewer.parts.part_view import find_calendars, show_calendars, show_part
 from workmail_local.viewer.rendered import mark_headers, mark_texts, render_documents
 from workmail_local.viewer.source import list_source
+from workmail_local.web.forms import parse_count
 from workmail_local.web.guard import MAIL_POLICY
 from workmail_local.web.templating import Site
 
@@ -160,9 +161,9 @@ def _has_key(request: Request) -> bool:
 
 
 def read_run_number(request: Request) -> int:
-    """Return the number of the rule run in the query; 1 if there is none or it is invalid."""
-    number = request.query_params.get("passage", "")
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 1
+    """Return the number of the rule run: of the path, or else of the query; 1 if neither names a valid one."""
+    of_path: int | None = request.path_params.get("passage")
+    return parse_count(request.query_params.get("passage", ""), 1) if of_path is None else of_path
 
 
 def load_side(site: Site, trace: MessageTrace, run_number: int, side: str) -> bytes:
@@ -193,8 +194,7 @@ def show_fragment(site: Site, request: Request) -> Response:
 def download(site: Site, request: Request) -> Response:
     """Return the bytes of one side. The file's name has nothing of the message, which the sender wrote."""
     path = request.path_params
-    run_number = path["passage"] if "passage" in path else read_run_number(request)
-    raw = load_side(site, load_trace(site, request), run_number, path["side"])
+    raw = load_side(site, load_trace(site, request), read_run_number(request), path["side"])
     headers = {"content-disposition": f'attachment; filename="message-{path["number"]}-{path["side"]}.eml"'}
     return Response(raw, media_type="message/rfc822", headers=headers)
 
@@ -203,7 +203,7 @@ def show_html(site: Site, request: Request) -> Response:
     """Return one HTML part. The page shows it in a frame with an empty `sandbox`; the policy here sets the same sandbox again."""
     path = request.path_params
     nth = path["nth"]
-    raw = load_side(site, load_trace(site, request), path["passage"], path["side"])
+    raw = load_side(site, load_trace(site, request), read_run_number(request), path["side"])
     with_remote = _has_key(request)
     documents = render_documents(Message(raw), with_remote=with_remote)
     document = next(islice(documents, nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None

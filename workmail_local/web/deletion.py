@@ -8,12 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from workmail_local.errors import InvalidSearch, NotNow, SpoolError, UnknownMessage
 from workmail_local.mail.history import State
 from workmail_local.mail.search_query import ALL, SearchQuery
 from workmail_local.web.content import load_trace
-from workmail_local.web.forms import read_query, read_texts
+from workmail_local.web.forms import read_search, read_texts
 from workmail_local.web.json_bodies import write_json
+from workmail_local.web.statuses import raise_as_status
 from workmail_local.web.templating import Site
 
 _NUMBER: Final = re.compile("[0-9]{1,15}")
@@ -74,14 +74,8 @@ def delete_all_as_json(site: Site, request: Request) -> Response:
 
 
 def _delete_one(site: Site, request: Request) -> None:
-    try:
+    with raise_as_status():
         site.actions.delete(request.path_params["number"])
-    except UnknownMessage as error:
-        raise HTTPException(404, str(error)) from None
-    except NotNow as error:
-        raise HTTPException(409, str(error)) from None
-    except SpoolError as error:
-        raise HTTPException(503, str(error)) from None
 
 
 def _read_search(request: Request) -> str | None:
@@ -89,21 +83,14 @@ def _read_search(request: Request) -> str | None:
     names = [name for name, _ in request.query_params.multi_items()]
     if names not in ([], ["q"]):
         raise HTTPException(400, "nothing is deleted, because the query has other parameters than one q")
-    read_query(request)
-    return request.query_params.get("q")
+    return read_search(request) if names else None
 
 
 def _parse(search: str | None) -> SearchQuery:
-    try:
+    with raise_as_status():
         return ALL if search is None else SearchQuery.parse_clear(search)
-    except InvalidSearch as error:
-        raise HTTPException(400, str(error)) from None
 
 
 def _delete_all(site: Site, search: str | None, until: int | None = None) -> int:
-    try:
+    with raise_as_status():
         return site.actions.delete(search=search, until=until)
-    except InvalidSearch as error:
-        raise HTTPException(400, str(error)) from None
-    except SpoolError as error:
-        raise HTTPException(503, str(error)) from None

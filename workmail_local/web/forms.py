@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from mailhooks.contract import FlowDirection
-from workmail_local.errors import InvalidSearch
 from workmail_local.mail.search_query import MAX_QUERY, SearchQuery
+from workmail_local.web.statuses import raise_as_status
 
 PAGE: Final = 50
 """Messages of one page of the list."""
@@ -58,8 +58,13 @@ def read_number(request: Request, name: str) -> int | None:
     return int(text) if text else None
 
 
-def read_query(request: Request) -> SearchQuery:
-    """Return the search in `q`.
+def parse_count(text: str, default: int) -> int:
+    """Return a number of at most four digits; the default for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else default
+
+
+def read_search(request: Request) -> str:
+    """Return the text of the search in `q`; "" without one.
 
     Raises:
         HTTPException: 400, it is too long. It is not cut: a shorter one finds more messages, perhaps to delete them.
@@ -67,13 +72,15 @@ def read_query(request: Request) -> SearchQuery:
     text = request.query_params.get("q", "")
     if len(text) > MAX_QUERY:
         raise HTTPException(400, f"q has more than {MAX_QUERY} characters")
-    return SearchQuery.parse(text)
+    return text
+
+
+def read_query(request: Request) -> SearchQuery:
+    """Return the search in `q`. Raises HTTPException: 400, it is too long."""
+    return SearchQuery.parse(read_search(request))
 
 
 def read_known_query(request: Request) -> SearchQuery:
     """Return the search in `q` for a program; see `SearchQuery.parse_known`. Raises HTTPException: 400, it is too long or not known."""
-    read_query(request)
-    try:
-        return SearchQuery.parse_known(request.query_params.get("q", ""))
-    except InvalidSearch as error:
-        raise HTTPException(400, str(error)) from None
+    with raise_as_status():
+        return SearchQuery.parse_known(read_search(request))

@@ -1,34 +1,23 @@
 """The actions on one message, each as a form of its page and as JSON: send it again, retry now, release it to an SMTP server."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from workmail_local.errors import InvalidField, LocalError, NotNow, SpoolError, UnknownMessage
+from workmail_local.errors import InvalidField, LocalError, UnknownMessage
 from workmail_local.mail.documents import to_document
-from workmail_local.queue.release import AlreadyReleased, ReleaseFailed
+from workmail_local.queue.release import AlreadyReleased
 from workmail_local.web.content import load_trace
-from workmail_local.web.forms import read_texts, split_addresses
+from workmail_local.web.forms import parse_count, read_texts, split_addresses
 from workmail_local.web.json_bodies import read_addresses, read_json, read_text, write_json
 from workmail_local.web.messages import ACTION_FIELDS, show_trace_with
 from workmail_local.web.send import send_message
+from workmail_local.web.statuses import find_status, raise_as_status
 from workmail_local.web.templating import Site
-
-_STATUSES: Final[tuple[tuple[type[LocalError], int], ...]] = (
-    (UnknownMessage, 404),
-    (NotNow, 409),
-    (ReleaseFailed, 502),
-    (SpoolError, 503),
-)
-
-
-def _find_status(error: LocalError) -> int:
-    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
-
 
 # The forms.
 
@@ -61,7 +50,7 @@ async def release(site: Site, request: Request) -> Response:
     """Send the message to the real SMTP server of the configuration."""
 
     def act(number: int, form: Mapping[str, str]) -> int:
-        site.actions.release(number, split_addresses(form["release_to"]), _parse_count(form["run"], 1), _parse_count(form["known"], 0))
+        site.actions.release(number, split_addresses(form["release_to"]), parse_count(form["run"], 1), parse_count(form["known"], 0))
         return number
 
     return await _submit(site, request, "release_to", act)
@@ -82,17 +71,13 @@ async def _submit(site: Site, request: Request, field: str, act: Callable[[int, 
             return show_trace_with(site, request, form, (error.field, str(error)), status=422)
         except LocalError as error:
             confirm = {"confirm": isinstance(error, AlreadyReleased)}
-            return show_trace_with(site, request, {**form, **confirm}, (field, _as_sentence(str(error))), status=_find_status(error))
+            return show_trace_with(site, request, {**form, **confirm}, (field, _as_sentence(str(error))), status=find_status(error))
 
     return await run_in_threadpool(run)
 
 
 def _as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def _parse_count(text: str, default: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else default
 
 
 # JSON.
@@ -156,7 +141,5 @@ def _read_count(document: Mapping[str, Any], name: str, default: int) -> int:
 
 async def _answer(act: Callable[[], Any], status: int = 200) -> Response:
     """Run an action, and return its result or its error."""
-    try:
+    with raise_as_status():
         return write_json(await run_in_threadpool(act), status)
-    except LocalError as error:
-        raise HTTPException(_find_status(error), str(error)) from None

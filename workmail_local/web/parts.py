@@ -27,9 +27,8 @@ _MISSING: Final = "This message has no such part, or it is a multipart."
 
 def _load_message(site: Site, request: Request) -> Message:
     """Return one side of a message: of the path, or else of the query; `after` the first rule run if neither names one."""
-    path, query = request.path_params, request.query_params
-    run_number = path["passage"] if "passage" in path else read_run_number(request)
-    return Message(load_side(site, load_trace(site, request), run_number, path.get("side") or query.get("side") or "after"))
+    side = request.path_params.get("side") or request.query_params.get("side") or "after"
+    return Message(load_side(site, load_trace(site, request), read_run_number(request), side))
 
 
 def download(site: Site, request: Request) -> Response:
