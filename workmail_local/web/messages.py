@@ -24,12 +24,12 @@ def show_list(site: Site, request: Request, template: str = "messages.html") -> 
     # A page has a fixed length, but an odd limit is an error here, too.
     before, _ = read_range(request)
     # Read the version first: then a message that arrives while the messages are read has another one, and the page loads them again.
-    version, count = site.version(), site.history.count()
+    status, count = site.load_status(), site.history.count()
     summaries = list(site.history.summaries(before=before, limit=PAGE + 1, query=query))
     more = len(summaries) > PAGE
     summaries = summaries[:PAGE]
     context: dict[str, Any] = {
-        "version": version,
+        **status,
         "summaries": summaries,
         "count": count,
         "query": text,
@@ -82,12 +82,12 @@ def show_live_part(site: Site, request: Request) -> Response:
 
 
 def _load_context(site: Site, request: Request) -> dict[str, Any]:
-    version = site.version()
+    status = site.load_status()
     trace = load_trace(site, request)
     number = trace.summary.number
     older, newer = site.history.find_neighbours(number)
     return {
-        "version": version,
+        **status,
         "trace": trace,
         "summary": trace.summary,
         "done": trace.summary.state is State.DONE,

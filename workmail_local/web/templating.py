@@ -58,24 +58,34 @@ class Site:
 
     def version(self) -> str:
         """Return a text that differs after every change of the messages, of the errors in saved files, and of the webhook's failure."""
-        problems = tuple(filter(None, (*self.actions.list_file_problems(), self.actions.find_webhook_failure())))
-        return f"{self.history.version()}" + (f"-{hash(problems):x}" if problems else "")
+        version: str = self.load_status()["version"]
+        return version
+
+    def load_status(self) -> dict[str, Any]:
+        """Return the values that each page shows beside its own: the errors in saved files, the webhook's failure, and the version."""
+        files, webhook = self.actions.list_file_problems(), self.actions.find_webhook_failure()
+        problems = tuple(filter(None, (*files, webhook)))
+        version = f"{self.history.version()}" + (f"-{hash(problems):x}" if problems else "")
+        return {"version": version, "file_problems": files, "webhook_failure": webhook}
 
     def list_troubled(self) -> list[int]:
         """Return the numbers of the newest messages that have a problem."""
         return [summary.number for summary in self.history.summaries(limit=MOST_PROBLEMS, query=_PROBLEMS)]
 
     def render(self, request: Request, template: str, context: Mapping[str, Any] | None = None, status: int = 200) -> HTMLResponse:
-        """Render a template. A lone surrogate in text from a message becomes `?`."""
+        """Render a template. A lone surrogate in text from a message becomes `?`.
+
+        Args:
+            context: its values. With those of `load_status`, the page has the version that was current before its other values were read.
+        """
+        context = context or {}
         values = {
             "path": self.find_path(request),
             "root": self.prefix,
-            "version": self.version(),
-            "file_problems": self.actions.list_file_problems(),
-            "webhook_failure": self.actions.find_webhook_failure(),
             # A function, because only a whole page needs its result.
             "list_troubled": self.list_troubled,
-            **(context or {}),
+            **({} if "version" in context else self.load_status()),
+            **context,
         }
         text = load_templates().get_template(template).render(values)
         return HTMLResponse(text.encode("utf-8", "replace"), status)
