@@ -18,7 +18,7 @@ from workmail_local.mail.documents import to_document
 from workmail_local.web import availability, content, deletion, event_stream, message_actions, parts, waiting
 from workmail_local.web.content import load_trace
 from workmail_local.web.forms import PAGE, parse_direction, read_query, read_range
-from workmail_local.web.json_bodies import read_json, reject_unknown, write_json
+from workmail_local.web.json_bodies import read_addresses, read_json, read_text, reject_unknown, write_json
 from workmail_local.web.rules import find_problems
 from workmail_local.web.templating import FOLDER, Site
 
@@ -54,14 +54,11 @@ def list_rules(site: Site, _request: Request) -> Response:
 async def test_rules(site: Site, request: Request) -> Response:
     """Return the rule that WorkMail runs for each recipient of a message, and why. Nothing is sent."""
     document = await read_json(request, ("direction", "author", "sender", "recipients"))
-    texts = {name: document.get(name, "") for name in ("direction", "author", "sender")}
-    recipients = document.get("recipients", [])
-    if not (isinstance(recipients, list) and all(isinstance(each, str) for each in (*texts.values(), *recipients))):
-        raise HTTPException(400, "direction, author and sender must be texts, and recipients a list of texts")
-    direction = parse_direction(texts["direction"])
-    if problems := find_problems(texts["author"], recipients):
+    direction, author, sender = (read_text(document, name) for name in ("direction", "author", "sender"))
+    recipients = read_addresses(document, "recipients")
+    if problems := find_problems(author, recipients):
         raise HTTPException(400, " ".join(text for _, text in problems))
-    matches = site.actions.test_rule(direction, texts["author"], texts["sender"], recipients)
+    matches = site.actions.test_rule(parse_direction(direction), author, sender, recipients)
     return write_json(
         {
             "matches": [
