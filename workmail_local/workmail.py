@@ -201,12 +201,13 @@ class LocalWorkMail(LocalAws):
         """Wait until a message is done, and return its trace. Raises HookFailed at the first failure, unless it is expected."""
         # pytest shows the line of the test, and not our own code above the function's traceback.
         __tracebackhide__ = True
-        if not expect_failure:
-            try:
-                self.mail_server.workers.wait_for(number, wait_s, self._raise_failure)
-            except HookFailed as failed:
-                raise failed.with_traceback(None) from None
-        return self.wait_for(number, wait_s)
+        if expect_failure:
+            return self.wait_for(number, wait_s)
+        try:
+            self.mail_server.workers.wait_for(number, wait_s, self._raise_failure)
+        except HookFailed as failed:
+            raise failed.with_traceback(None) from None
+        return self._load_trace(number)
 
     def _raise_failure(self, number: int) -> None:
         """Raise HookFailed if a function has failed for a message."""
@@ -296,6 +297,10 @@ class LocalWorkMail(LocalAws):
         """
         WAIT.check("timeout_s", timeout_s)
         self.mail_server.workers.wait_for(number, timeout_s)
+        return self._load_trace(number)
+
+    def _load_trace(self, number: int) -> MessageTrace:
+        """Return the trace of a message that is done. Raises LocalError: it is no longer kept."""
         trace = self.history.trace(number)
         if trace is None:
             raise LocalError(f"message {number} is done, but no longer stored: raise `keep` in [history]")
