@@ -35,8 +35,8 @@ class Document(NamedTuple):
     remote: tuple[RemotePicture, ...] = ()
 
 
-def _text(message: Message, part: Part) -> str:
-    """Return the text of a part."""
+def read_shown_text(message: Message, part: Part) -> str:
+    """Return the text of a part, with a sign in place of each NUL, which a page cannot contain."""
     return read_text(message.raw, part).replace("\0", "\ufffd")
 
 
@@ -88,13 +88,13 @@ def _count_lines(text: str) -> Counter[str]:
 def _read_wrapped_texts(message: Message, limit: int) -> frozenset[str]:
     """Return the plain texts of the messages inside of a message."""
     parts = (part for part in message.structure.root.walk() if part.embedded and part.maintype == "text" and not is_html(part))
-    return frozenset(_text(message, part)[:_MAX_TEXT].rstrip() for part in islice(parts, limit))
+    return frozenset(read_shown_text(message, part)[:_MAX_TEXT].rstrip() for part in islice(parts, limit))
 
 
 def _read_texts(message: Message, limit: int) -> tuple[list[str], tuple[str, ...]]:
     """Return the beginnings of the first texts, and notes on what is left out."""
     parts = [part for part in find_text_parts(message) if not is_html(part)]
-    texts = [_text(message, part) for part in parts[:limit]]
+    texts = [read_shown_text(message, part) for part in parts[:limit]]
     notes = (describe_cut(min(len(text), _MAX_TEXT), len(text), "characters") for text in texts)
     return [text[:_MAX_TEXT] for text in texts], tuple(filter(None, (*notes, describe_cut(len(texts), len(parts), "texts"))))
 
@@ -127,7 +127,7 @@ def render_documents(message: Message, picture_limit: int = MAX_CHARACTERS, *, w
         with_remote: whether the listed pictures on other servers stay in the HTML; the policy has to allow their servers.
     """
     for part in filter(is_html, find_text_parts(message)):
-        text = _text(message, part)
+        text = read_shown_text(message, part)
         pictures = PictureFinder(message, part, picture_limit)
         excerpt = cut(text)
         # A picture of the message may have an address of another server, in its Content-Location.

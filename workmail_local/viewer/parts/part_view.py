@@ -14,7 +14,7 @@ from workmail_local.viewer.excerpt import Excerpt, describe_cut
 from workmail_local.viewer.html.pictures import MAX_CHARACTERS, find_picture_type
 from workmail_local.viewer.parts.attachments import FileRow, View, describe_file, find_part, read_content
 from workmail_local.viewer.parts.calendar import MAX_OCTETS, CalendarView, read_calendar
-from workmail_local.viewer.rendered import mark_headers, mark_texts
+from workmail_local.viewer.rendered import mark_headers, mark_texts, read_shown_text
 
 _MAX_TEXT: Final = 300_000
 _MAX_ROWS: Final = 500
@@ -61,9 +61,9 @@ def show_part(message: Message, number: str) -> PartView | None:
         case View.MESSAGE:
             return _show_message(message, part, file)
         case View.TABLE:
-            return _show_table(read_text(message.raw, part), file)
+            return _show_table(read_shown_text(message, part), file)
         case View.TEXT | View.JSON:
-            text = read_text(message.raw, part).replace("\0", "\ufffd")
+            text = read_shown_text(message, part)
             note = describe_cut(_MAX_TEXT, len(text), "characters")
             shown = _indent(text) if file.view is View.JSON and not note else text[:_MAX_TEXT]
             return PartView(file, shown, notes=(note,) if note else ())
@@ -107,7 +107,7 @@ def _show_message(message: Message, part: Part, file: FileRow) -> PartView:
 
 
 def _show_table(text: str, file: FileRow) -> PartView:
-    lines = text.replace("\0", "\ufffd").splitlines()
+    lines = text.splitlines()
     separator = max(_SEPARATORS, key=lines[0].count) if lines else ","
     try:
         rows = list(islice(csv.reader(lines, delimiter=separator), _MAX_ROWS))
