@@ -62,7 +62,7 @@ class Site:
         return version
 
     def load_status(self) -> dict[str, Any]:
-        """Return the values that each page shows beside its own: the errors in saved files, the webhook's failure, and the version."""
+        """Return the values that each page shows with its own: the errors in saved files, the webhook's failure, and the version."""
         files, webhook = self.actions.list_file_problems(), self.actions.find_webhook_failure()
         problems = tuple(filter(None, (*files, webhook)))
         version = f"{self.history.version()}" + (f"-{hash(problems):x}" if problems else "")
