@@ -8,7 +8,7 @@
 The class of a service's error has the name that the service uses. No text of an error quotes a message or an address.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class MailhooksError(Exception):
@@ -56,11 +56,13 @@ class StillHeld(TransientError):
 
     Attributes:
         states: a `mailhooks.report_names.HoldState` by the name of the rule that holds the message.
+        failures: as in the log of the hook, such as of a mail to one of several approvers.
     """
 
-    def __init__(self, states: Mapping[str, str]) -> None:
+    def __init__(self, states: Mapping[str, str], failures: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__("an approver has not decided yet: WorkMail retries the invocation")
         self.states = dict(states)
+        self.failures = list(failures)
 
 
 class Throttled(TransientError):

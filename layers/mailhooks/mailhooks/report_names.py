@@ -85,6 +85,8 @@ class HoldState(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     TIMED_OUT = "timed-out"
+    WITHDRAWN = "withdrawn"
+    """No decision is needed any more: another rule has stopped the message, or the policy has no such rule now."""
 
 
 _VERDICT: Final = "Verdict"

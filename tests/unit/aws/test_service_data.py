@@ -84,6 +84,17 @@ CALLS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         ("CreateSession", {"Bucket": "bucket--use1-az4--x-s3"}),
     ],
     "secretsmanager": [("GetSecretValue", {"SecretId": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:name"})],
+    "sesv2": [
+        (
+            "SendEmail",
+            {
+                "FromEmailAddress": "hold@example.com",
+                "Destination": {"ToAddresses": ["ana@example.com"]},
+                "Content": {"Raw": {"Data": b"Subject: x\r\n\r\n"}},
+            },
+        ),
+        ("SendEmail", {}),
+    ],
     "sns": [
         (
             "Publish",
@@ -97,6 +108,13 @@ CALLS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         )
     ],
     "ssm": [("GetParameter", {"Name": "/a/b", "WithDecryption": True})],
+    "stepfunctions": [
+        (
+            "StartExecution",
+            {"stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:hold", "name": "0" * 32, "input": '{"a": "ä"}'},
+        ),
+        ("DescribeExecution", {"executionArn": "arn:aws:states:eu-west-1:123456789012:execution:hold:0"}),
+    ],
     "workmail": [
         ("AssumeImpersonationRole", {"OrganizationId": ORGANIZATION, "ImpersonationRoleId": "role"}),
         *((name, {"OrganizationId": ORGANIZATION, "MaxResults": 100}) for name in ("ListGroups", "ListMailDomains", "ListUsers")),

@@ -70,9 +70,9 @@ class Notifier:
             request |= {"MessageGroupId": SOURCE, "MessageDeduplicationId": key}
         aws.call("Publish", lambda: self._sns.publish(**request), deadline)
 
-    def put_event(self, bus: str, document: dict[str, Any], key: str, deadline: Deadline) -> None:
+    def put_event(self, bus: str, document: dict[str, Any], key: str, deadline: Deadline, detail_type: str = DETAIL_TYPE) -> None:
         """Send a notification to an EventBridge bus, by its name or ARN. Arguments and errors as for `post`."""
-        entry = {"EventBusName": bus, "Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": _to_json(document, key)}
+        entry = {"EventBusName": bus, "Source": SOURCE, "DetailType": detail_type, "Detail": _to_json(document, key)}
         answer = aws.call("PutEvents", lambda: self._events.put_events(Entries=[entry]), deadline)
         if "FailedEntryCount" not in answer:
             raise ServiceFailed("PutEvents: the response is incomplete")

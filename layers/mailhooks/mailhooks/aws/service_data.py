@@ -20,8 +20,10 @@ OPERATIONS: Final = {
     # botocore itself calls the last two: for a bucket in another region, and for a directory bucket.
     "s3": ("GetObject", "PutObject", "HeadBucket", "CreateSession"),
     "secretsmanager": ("GetSecretValue",),
+    "sesv2": ("SendEmail",),
     "sns": ("Publish",),
     "ssm": ("GetParameter",),
+    "stepfunctions": ("DescribeExecution", "StartExecution"),
     "workmail": ("AssumeImpersonationRole", "ListAliases", "ListGroupMembers", "ListGroups", "ListMailDomains", "ListUsers"),
     "workmailmessageflow": ("GetRawMessageContent", "PutRawMessageContent"),
 }

@@ -115,7 +115,12 @@ class PolicyHook:
         from mailhooks.hooks.policy_source import PolicySource
         from mailhooks.hooks.side_effects import AwsSideEffects, make_services
 
-        return cls(PolicySource.from_settings(settings), AwsSideEffects(), make_services(settings))
+        def make_holds() -> Holds:
+            from mailhooks.hooks.holds import AwsHolds
+
+            return AwsHolds(settings)
+
+        return cls(PolicySource.from_settings(settings), AwsSideEffects(), make_services(settings), make_holds)
 
     def __call__(self, mail: Mail) -> Reply:
         policy, rejected = self._policies.current(), self._policies.rejected

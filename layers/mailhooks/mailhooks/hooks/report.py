@@ -112,7 +112,8 @@ class Reporter:
         line, error = self._make_line(record, milliseconds), record.error
         if record.held:
             states = [{"rule": rule, "state": str(state)} for rule, state in record.held.states.items()]
-            self._logger.info("the message is held until an approver decides", extra=line | {LogKey.HOLDS: states})
+            line |= {LogKey.HOLDS: states} | ({LogKey.FAILURES: record.held.failures} if record.held.failures else {})
+            self._logger.info("the message is held until an approver decides", extra=line)
             return
         if record.duplicate:
             self._logger.info("the event is a duplicate", extra=line | {LogKey.DUPLICATE: True})
@@ -152,6 +153,8 @@ class Reporter:
             counts[Metric.UNKNOWN_SUMMARY_VERSION] = 1
         if record.held:
             counts[Metric.HELD] = 1
+            if record.held.failures:
+                counts[Metric.RULE_FAILURES] = len(record.held.failures)
         if record.error is not None:
             counts[reason_metric(type(record.error).__name__)] = 1
         for verdict in record.verdict:

@@ -76,13 +76,19 @@ class AwsSideEffects(SideEffects):
         """Send a notification, with the same key in each attempt of an invocation. Raises as `Notifier.post`."""
         identity = f"{mail.event.invocation_id} {rule} {effect.sns}{effect.eventbridge}{effect.webhook}"
         key = hashlib.sha256(identity.encode()).hexdigest()[:32]
-        notification = make_notification(effect, mail, rule, verdict)
-        if effect.sns:
-            self._notifier.publish(effect.sns, notification, key, deadline)
-        elif effect.eventbridge:
-            self._notifier.put_event(effect.eventbridge, notification, key, deadline)
-        else:
-            self._notifier.post(effect.webhook, effect.secret, notification, key, deadline)
+        send_notification(self._notifier, effect, make_notification(effect, mail, rule, verdict), key, deadline)
+
+
+def send_notification(
+    notifier: "Notifier", target: Notify, notification: dict[str, Any], key: str, deadline: Deadline, **event: str
+) -> None:
+    """Send a notification to its target. `event` is for EventBridge: see `Notifier.put_event`. Raises as `Notifier.post`."""
+    if target.sns:
+        notifier.publish(target.sns, notification, key, deadline)
+    elif target.eventbridge:
+        notifier.put_event(target.eventbridge, notification, key, deadline, **event)
+    else:
+        notifier.post(target.webhook, target.secret, notification, key, deadline)
 
 
 def make_envelope(mail: Mail) -> dict[str, Any]:
@@ -102,6 +108,11 @@ def make_envelope(mail: Mail) -> dict[str, Any]:
 
 def make_notification(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict[str, Any]:
     """Return a notification: identifiers, the verdict, and the parts of the message that the policy includes."""
+    return describe_message(effect, mail, rule) | {"verdicts": list(verdict.types)}
+
+
+def describe_message(effect: Notify, mail: Mail, rule: str) -> dict[str, Any]:
+    """Return a notification without a verdict."""
     included = ["messageId", "invocationId", "flowDirection"]
     if "subject" in effect.include:
         included.append("subject")
@@ -111,7 +122,6 @@ def make_notification(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -
     notification: dict[str, Any] = {
         "rule": rule,
         "recipientCount": len(mail.event.recipients),
-        "verdicts": list(verdict.types),
         **{name: envelope[name] for name in included},
     }
     if "headers" in effect.include:

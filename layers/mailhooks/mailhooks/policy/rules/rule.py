@@ -205,6 +205,11 @@ class Notify(NamedTuple):
     include: frozenset[str] = frozenset()
     name: str = "notify"
 
+    @property
+    def kind(self) -> str:
+        """The kind of the target: sns, eventbridge or webhook."""
+        return "sns" if self.sns else "eventbridge" if self.eventbridge else "webhook"
+
 
 class Count(NamedTuple):
     """Count the message in a metric."""

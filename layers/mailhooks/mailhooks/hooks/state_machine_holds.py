@@ -1,0 +1,169 @@
+"""Holds a message until a Step Functions state machine of the administrator decides. Its output is the decision.
+
+The output is `{"decision": "approve"}`, `{"decision": "reject", "reason": "..."}`, or a response of a Run Lambda function, as the state
+machines of AWS's samples return it, whose actions count for the recipients of the hold.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from mailhooks.address_patterns import canonical
+from mailhooks.aws.state_machine import Execution, StateMachines
+from mailhooks.contract import Action, ActionType, ContractError, MailFlowEvent
+from mailhooks.contract.verdict import check_response
+from mailhooks.hooks.earlier_decision import token
+from mailhooks.hooks.invocation import Mail
+from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedHold
+from mailhooks.policy.facts.recipients import UNLISTED
+from mailhooks.report_names import HoldState
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+"""A name of an execution that CloudWatch can log (Step Functions API reference, StartExecution)."""
+
+_RUNNING: Final = frozenset({"RUNNING", "PENDING_REDRIVE"})
+
+_MAX_TEXT: Final = 2000
+"""Characters of a bounce text, as of one in a policy."""
+
+
+class _InvalidOutput(Exception):
+    """The output of an execution is no decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineDecision:
+    """The decision of a state machine.
+
+    Attributes:
+        actions: those of a response; None if there is none.
+        failure: why the execution made no decision.
+    """
+
+    state: HoldState
+    reason: str = ""
+    actions: Sequence[Mapping[str, Any]] | None = None
+    failure: Failure | None = None
+
+    def apply_actions(self, outcome: Outcome, wanted: WantedHold) -> Outcome:
+        """Return the outcome with the actions for the recipients of a hold. They do not deliver what a rule has stopped."""
+        by_address, rest = _read_actions(self.actions or ())
+        recipients = outcome.recipients
+        by_action: dict[Action, list[str]] = {}
+        for address in recipients.list_addresses(wanted.recipients):
+            action = by_address.get(canonical(address), rest)
+            assert action is not None, "the actions were checked to cover all recipients"
+            by_action.setdefault(action, []).append(address)
+        stops = any(not action.type.delivers for action in by_action)
+        states = {**outcome.hold_states, wanted.rule.name: HoldState.REJECTED if stops else HoldState.APPROVED}
+        outcome = replace(outcome, hold_states=states)
+        for action, addresses in by_action.items():
+            found = recipients.with_addresses(frozenset(map(canonical, addresses)))
+            if not action.type.delivers:
+                outcome = outcome.refuse_delivery(found, action).with_selected_changes()
+            elif action.type is not ActionType.DEFAULT:
+                moved = dict.fromkeys(recipients.list_addresses(found & outcome.delivering), action)
+                outcome = replace(outcome, verdicts={**outcome.verdicts, **moved})
+        return outcome
+
+
+class StateMachineHolds:
+    """Starts state machines and reads their decisions."""
+
+    def __init__(self) -> None:
+        self._machines = StateMachines()
+
+    def start(self, mail: Mail, wanted: WantedHold) -> None:
+        """Start the execution for a message. Raises TransientError, Misconfigured."""
+        document = json.dumps(_make_document(mail.event), ensure_ascii=False)
+        self._machines.start(wanted.hold.state_machine, _name(mail.event), document, mail.deadline)
+
+    def look_up(self, mail: Mail, wanted: WantedHold, held: Iterable[str], now: float) -> MachineDecision | None:
+        """Return the decision of the execution for a message; None if there is no execution.
+
+        Args:
+            held: the recipients of the hold.
+
+        Raises:
+            TransientError, Misconfigured: see `mailhooks.errors`.
+        """
+        execution = self._machines.read(wanted.hold.state_machine, _name(mail.event), mail.deadline)
+        if execution is None:
+            return None
+        if execution.status in _RUNNING:
+            is_over = now >= execution.started_at + wanted.hold.timeout_s
+            return MachineDecision(HoldState.TIMED_OUT if is_over else HoldState.PENDING)
+        try:
+            return _read_output(mail.event, execution, held)
+        except _InvalidOutput as invalid:
+            failure = Failure(wanted.rule.name, wanted.hold.name, "StateMachineFailed", str(invalid))
+            return MachineDecision(HoldState.TIMED_OUT, failure=failure)
+
+
+def _name(event: MailFlowEvent) -> str:
+    return event.invocation_id if _NAME.fullmatch(event.invocation_id) else token(event)
+
+
+def _make_document(event: MailFlowEvent) -> dict[str, Any]:
+    """Return the event of a Run Lambda rule as WorkMail sends it."""
+    document: dict[str, Any] = {
+        "summaryVersion": event.summary_version,
+        "envelope": {"mailFrom": {"address": event.mail_from}, "recipients": [{"address": address} for address in event.recipients]},
+        "sender": {"address": event.sender} if event.sender else None,
+        "subject": event.subject,
+        "messageId": event.message_id,
+        "invocationId": event.invocation_id,
+        "flowDirection": str(event.flow_direction),
+        "truncated": event.truncated,
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _read_output(event: MailFlowEvent, execution: Execution, held: Iterable[str]) -> MachineDecision:
+    """Return the decision of an execution that has ended.
+
+    Raises:
+        _InvalidOutput: it made none.
+    """
+    if execution.status != "SUCCEEDED":
+        raise _InvalidOutput(f"the execution ended as {execution.status}")
+    try:
+        output = json.loads(execution.output)
+    except (ValueError, RecursionError):
+        raise _InvalidOutput("the output is no JSON") from None
+    match output:
+        case {"decision": "approve"}:
+            return MachineDecision(HoldState.APPROVED)
+        case {"decision": "reject"}:
+            reason = output.get("reason")
+            return MachineDecision(HoldState.REJECTED, reason if isinstance(reason, str) else "")
+        case {"actions": actions}:
+            try:
+                check_response({"actions": actions}, event.flow_direction, event.recipients)
+            except ContractError as error:
+                raise _InvalidOutput(f"the output is no response of a Run Lambda function: {error}") from None
+            by_address, rest = _read_actions(actions)
+            if rest is None and not all(address != UNLISTED and canonical(address) in by_address for address in held):
+                raise _InvalidOutput("the output has no action for a recipient of the hold: add one with allRecipients")
+            return MachineDecision(HoldState.APPROVED, actions=actions)
+    raise _InvalidOutput('the output is neither {"decision": "approve" or "reject"} nor {"actions": [...]}')
+
+
+def _read_actions(actions: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Action], Action | None]:
+    """Return the actions of a checked response by canonical address, and that for all other recipients."""
+    by_address: dict[str, Action] = {}
+    rest = None
+    for entry in actions:
+        action = Action.from_dict(entry["action"])
+        if action.type is ActionType.BOUNCE:
+            action = Action(ActionType.BOUNCE, _cut(action.bounce_message))
+        by_address.update(dict.fromkeys(map(canonical, entry.get("recipients", ())), action))
+        if entry.get("allRecipients"):
+            rest = action
+    return by_address, rest
+
+
+def _cut(text: str) -> str:
+    return "".join(each if each.isprintable() or each in "\n\t" else " " for each in text[:_MAX_TEXT])
