@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import BUCKET_PATTERN
@@ -55,6 +55,9 @@ from workmail_local.servers import HOST, join_address
 from workmail_local.smtp.server import SmtpServer
 from workmail_local.storage.maildir import Delivered
 from workmail_local.storage.message_store import S3Reference
+
+if TYPE_CHECKING:
+    from workmail_local.ews.endpoint import EwsEndpoint
 
 __all__ = ["REGION", "LocalWorkMail"]
 
@@ -108,6 +111,7 @@ class LocalWorkMail(LocalAws):
         self._on_progress = on_progress
         self._mail_stack = ExitStack()
         self._lock = threading.Lock()
+        self._ews: EwsEndpoint | None = None
         self._begin(configuration, speed, function_environment)
         self.store.release = self._remove_old_objects
 
@@ -132,6 +136,32 @@ class LocalWorkMail(LocalAws):
     def _start(self) -> None:
         super()._start()
         self._stack.callback(self._mail_stack.close)
+        # Imported late, as Starlette in `LocalAws`.
+        from workmail_local.ews.endpoint import EwsEndpoint
+
+        report = self._report or self._listener or (lambda _: None)
+        self._ews = EwsEndpoint(self.organization, self.faults, self._find_mailbox, self._speed, report=report, listener=self._listener)
+        self._stack.callback(self._ews.stop)
+        assert self._workmail_app is not None
+        self._workmail_app.routes.extend(self._ews.routes())
+
+    def _find_mailbox(self, address: str) -> str | None:
+        """Return the mailbox of a user's address; None for any other."""
+        found = self.configuration.mailboxes(address)
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def ews_url(self) -> str:
+        """The URL of the EWS endpoint."""
+        from workmail_local.ews.api import PATH
+
+        return f"{self._urls['workmail']}{PATH}"
+
+    @property
+    def ews(self) -> "EwsEndpoint":
+        """The EWS endpoint, which is up."""
+        assert self._ews is not None, "the services are not up"
+        return self._ews
 
     def reset(
         self,
@@ -155,6 +185,7 @@ class LocalWorkMail(LocalAws):
             raise ValueError("a LocalWorkMail with a folder keeps its mail: only one without a folder can be reset")
         self._mail_stack.close()
         self._begin(configuration, self._first_speed if speed is None else speed, function_environment)
+        self.ews.subscriptions.reset(self._speed)
         super().reset()
 
     def send(
@@ -467,6 +498,7 @@ class LocalWorkMail(LocalAws):
                     on_progress=self._on_progress,
                 )
             )
+            self.ews.watch(self._mail_server.maildirs)
             if self._folder is None:
                 # Its mail ends with it, so a call that hangs is not waited for.
                 self._mail_stack.callback(self._mail_server.end_functions)

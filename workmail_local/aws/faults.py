@@ -1,4 +1,4 @@
-"""Injected faults: the Message Flow API or the directory answers late or with an error, to test how a hook handles that.
+"""Injected faults: the Message Flow API, the directory or EWS answers late or with an error, to test how a hook handles that.
 
     wm.faults.add("get", error="ThrottlingException", status=429, times=None)
 
@@ -21,6 +21,8 @@ Operation = Literal[
     "DescribeUser",
     "DescribeGroup",
     "DescribeEntity",
+    "AssumeImpersonationRole",
+    "Subscribe",
 ]
 
 

@@ -1,10 +1,15 @@
 """The users and groups of an organization, in memory, for the WorkMail API."""
 
+import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from mailhooks.address_patterns import canonical
+
+TOKEN_LIFETIME_S: Final = 900
+"""Of a token of AssumeImpersonationRole (guide, "Using impersonation roles")."""
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class Organization:
         domains: its mail domains.
         page_size: entries of an answer at most: few, so that tests meet several pages.
         calls: names of the called operations, in order.
+        impersonation_roles: IDs of the roles that can be assumed.
     """
 
     def __init__(self) -> None:
@@ -49,6 +55,8 @@ class Organization:
         self.domains = ["example.com"]
         self.page_size = 2
         self.calls: list[str] = []
+        self.impersonation_roles: set[str] = set()
+        self._tokens: dict[str, float] = {}
         self._entities.clear()
 
     def clear(self) -> None:
@@ -78,6 +86,16 @@ class Organization:
         gone = self._entities.pop(self._named(entity).id)
         for each in self._entities.values():
             each.members = [member for member in each.members if member != gone.id]
+
+    def issue_token(self) -> str:
+        """Return a new token of an impersonation role."""
+        token = uuid.uuid4().hex
+        self._tokens[token] = time.monotonic() + TOKEN_LIFETIME_S
+        return token
+
+    def accepts_token(self, token: str) -> bool:
+        """Return whether a token of an impersonation role is valid."""
+        return self._tokens.get(token, 0.0) > time.monotonic()
 
     def list_entities(self, kind: str) -> list[Entity]:
         """Return the entities of the kind `USER` or `GROUP`."""

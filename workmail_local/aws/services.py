@@ -14,6 +14,7 @@ from workmail_local.lifecycle import Lifecycle
 from workmail_local.storage.message_store import MessageStore
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
     from starlette.types import ASGIApp
 
 MOTO_SERVICES: Final = ("s3", "dynamodb", "sns", "sqs", "events", "secretsmanager", "ssm", "appconfig", "appconfigdata")
@@ -68,7 +69,7 @@ class LocalAws(Lifecycle):
         self._listener = listener
         self._urls: dict[str, str] = {}
         self._other_services = ""
-        self._workmail_app: ASGIApp | None = None
+        self._workmail_app: Starlette | None = None
         self._buckets: list[str] = []
         self._tables: list[str] = []
 

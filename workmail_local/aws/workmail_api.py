@@ -1,4 +1,5 @@
-"""The WorkMail API over HTTP, after botocore's model `workmail` (2017-10-01, JSON 1.1): the operations that read users and groups."""
+"""The WorkMail API over HTTP, after botocore's model `workmail` (2017-10-01, JSON 1.1): the operations that read users and
+groups, and AssumeImpersonationRole."""
 
 import json
 import re
@@ -11,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from workmail_local.aws.faults import Faults, Operation
-from workmail_local.aws.organization import Entity, Organization
+from workmail_local.aws.organization import TOKEN_LIFETIME_S, Entity, Organization
 from workmail_local.aws.parameter_check import check_parameters
 from workmail_local.aws.service_errors import JSON, ServiceError, apply_fault, check_signature
 from workmail_local.aws_client import REGION
@@ -26,7 +27,7 @@ class WorkMailApi:
     """The operations.
 
     Attributes:
-        organization: its users and groups are read.
+        organization: its users, groups and impersonation roles are read.
         faults: injected faults.
         listener: called with one line of text for each answered call.
     """
@@ -61,6 +62,8 @@ class WorkMailApi:
         """Return one page of the answer. The token is the number of entries on the pages before."""
         if parameters.get("OrganizationId") != self.organization.id:
             raise ServiceError("OrganizationNotFoundException", f"The organization {parameters.get('OrganizationId')} was not found")
+        if operation == "AssumeImpersonationRole":
+            return self._assume_role(str(parameters.get("ImpersonationRoleId")))
         if operation.startswith("Describe"):
             return self._describe(operation, parameters)
         name, entries = self._list(operation, parameters)
@@ -70,6 +73,11 @@ class WorkMailApi:
         start = int(token)
         end = start + min(parameters.get("MaxResults") or 100, self.organization.page_size)
         return {name: entries[start:end], "NextToken": str(end) if end < len(entries) else None}
+
+    def _assume_role(self, role: str) -> dict[str, Any]:
+        if role not in self.organization.impersonation_roles:
+            raise ServiceError("ResourceNotFoundException", "The impersonation role was not found")
+        return {"Token": self.organization.issue_token(), "ExpiresIn": TOKEN_LIFETIME_S}
 
     def _describe(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         organization = self.organization
@@ -137,7 +145,7 @@ def _matches(entity: Entity, filters: Mapping[str, Any]) -> bool:
 
 
 def _check_operation(operation: str) -> Operation:
-    if operation not in get_args(Operation) or operation in {"get", "put"}:
+    if operation not in get_args(Operation) or operation in {"get", "put", "Subscribe"}:
         raise ServiceError("UnknownOperationException", "The local WorkMail does not have this operation")
     return cast(Operation, operation)
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -50,10 +50,17 @@ class Delivered:
 
 
 class MaildirStore:
-    """The Maildirs and dropped mail in one folder, which is created when it does not exist."""
+    """The Maildirs and dropped mail in one folder, which is created when it does not exist.
+
+    Attributes:
+        on_delivery: is called with the arguments of each delivery of a new file.
+        on_removal: is called after files are removed, with a function that returns whether the file of a delivery's name is one of them.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.on_delivery: Callable[[Destination, str, str], None] = lambda _destination, _address, _name: None
+        self.on_removal: Callable[[Callable[[str], bool]], None] = lambda _is_removed: None
 
     def deliver(self, destination: Destination, address: str, name: str, raw: bytes) -> None:
         """Write a message to a Maildir, byte for byte; it is on disk when this returns.
@@ -65,11 +72,13 @@ class MaildirStore:
         """
         folder = self._folder(destination, address)
         try:
-            _write_once(folder, name, raw)
+            is_new = _write_once(folder, name, raw)
         except FileNotFoundError:
             for part in ("tmp", "new", "cur"):
                 (folder / part).mkdir(parents=True, exist_ok=True)
-            _write_once(folder, name, raw)
+            is_new = _write_once(folder, name, raw)
+        if is_new:
+            self.on_delivery(destination, address, name)
 
     def has(self, destination: Destination, address: str, name: str) -> bool:
         """Return whether a delivery with this name is there; see `deliver`."""
@@ -100,12 +109,16 @@ class MaildirStore:
 
     def remove(self, deliveries: Collection[str]) -> None:
         """Remove the files of these deliveries (`name_delivery`), also those that a mail program has moved to another folder."""
+
+        def is_removed(name: str) -> bool:
+            found = _DELIVERY.match(name)
+            return found is not None and found[0] in deliveries
+
         for folder in _MAIL:
             for path, _, names in os.walk(self._root / folder):
-                for name in names:
-                    found = _DELIVERY.match(name)
-                    if found and found[0] in deliveries:
-                        Path(path, name).unlink(missing_ok=True)
+                for name in filter(is_removed, names):
+                    Path(path, name).unlink(missing_ok=True)
+        self.on_removal(is_removed)
 
     def remove_all(self) -> None:
         """Remove all deliveries and their folders.
@@ -151,12 +164,18 @@ def directory_name(address: str) -> str:
     return name if 0 < len(name) <= _MAX_NAME else f"{name[:40]}={hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
-def _write_once(folder: Path, name: str, raw: bytes) -> None:
-    """Write a message to a Maildir. A mail program may have moved it to cur/, and added flags after a colon (Maildir specification)."""
+def _write_once(folder: Path, name: str, raw: bytes) -> bool:
+    """Write a message to a Maildir. Return whether it was not there before.
+
+    A mail program may have moved it to cur/, and added flags after a colon (Maildir specification).
+    """
     with os.scandir(folder / "cur") as read:
         if any(file.name.partition(":")[0] == name for file in read):
-            return
-    _write(folder / f"tmp/{name}", folder / f"new/{name}", raw)
+            return False
+    final = folder / f"new/{name}"
+    is_new = not final.exists()
+    _write(folder / f"tmp/{name}", final, raw)
+    return is_new
 
 
 def _write(temporary: Path, final: Path, raw: bytes) -> None:
