@@ -15,7 +15,7 @@ from botocore.loaders import Loader
 
 OPERATIONS: Final = {
     "appconfigdata": ("GetLatestConfiguration", "StartConfigurationSession"),
-    "dynamodb": ("GetItem", "Query", "UpdateItem"),
+    "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
     "events": ("PutEvents",),
     # botocore itself calls the last two: for a bucket in another region, and for a directory bucket.
     "s3": ("GetObject", "PutObject", "HeadBucket", "CreateSession"),
