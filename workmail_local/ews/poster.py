@@ -45,7 +45,7 @@ class Poster:
                     thread.start()
 
     def stop(self) -> None:
-        """End the threads. A post under way is not waited for: it may take as long as its time-out."""
+        """End the threads. A post under way is not waited for: it may last as long as its time-out."""
         self._subscriptions.close()
 
     def _run(self) -> None:

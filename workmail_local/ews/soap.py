@@ -29,6 +29,9 @@ FOLDERS: Final = frozenset(
 """The distinguished folders (EWS reference, DistinguishedFolderId) that a mailbox has."""
 
 _EVENT_TYPES: Final = frozenset({"NewMailEvent", "CopiedEvent", "CreatedEvent", "DeletedEvent", "ModifiedEvent", "MovedEvent"})
+_ADDRESSES: Final = ("SmtpAddress", "PrimarySmtpAddress")
+"""The ways to name a user by an address (EWS reference, ConnectingSID)."""
+
 _MINUTES: Final = range(1, 1441)
 _NUMBER: Final = re.compile("[0-9]{1,6}")
 
@@ -116,7 +119,8 @@ def read_request(content: bytes) -> Request:
     if root.tag != f"{{{_ENVELOPE}}}Envelope" or body is None or not len(body):
         raise EwsFault("ErrorSchemaValidation", "The request has no SOAP envelope with an operation")
     header = parts.get("Header")
-    impersonated = "" if header is None else next((text(each) for each in descendants(header, "SmtpAddress")), "")
+    addresses = () if header is None else (each for name in _ADDRESSES for each in descendants(header, name))
+    impersonated = text(next(iter(addresses), None))
     return Request(local_name(body[0]), body[0], impersonated)
 
 

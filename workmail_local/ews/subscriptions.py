@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from workmail_local.console.style import format_count
 from workmail_local.ews.soap import Event, EwsError, PushRequest, Status, write_notification
 
 MAX_SUBSCRIPTIONS: Final = 3
@@ -197,13 +198,13 @@ class Subscriptions:
         """Wait until a notification is due, and return it; None when the subscriptions are closed. `finish` has to follow."""
         with self._changed:
             while not self._closed:
-                if post := self.take_post():
+                if post := self.start_post():
                     return post
                 due = min((each.due for each in self._subscriptions.values() if not each.under_way), default=None)
                 self._changed.wait(None if due is None else max(0.0, due - self._now()) / self._speed)
             return None
 
-    def take_post(self) -> Post | None:
+    def start_post(self) -> Post | None:
         """Return a notification that is due, the oldest first; None when none is. `finish` has to follow."""
         with self._changed:
             now = self._now()
@@ -232,7 +233,7 @@ class Subscriptions:
             elif status is Status.UNSUBSCRIBE:
                 ended = "its responder answers Unsubscribe"
             elif not self._schedule_again(subscription):
-                ended = f"no OK for {subscription.request.status_minutes} minutes"
+                ended = f"no OK for {format_count(subscription.request.status_minutes, 'minute')}"
             if ended:
                 del self._subscriptions[subscription_id]
             self._changed.notify_all()

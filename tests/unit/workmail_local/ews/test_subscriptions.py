@@ -33,7 +33,7 @@ class Watched:
         return self.all.subscribe(mailbox, PushRequest(folders, frozenset(events or ("NewMail",)), watermark, minutes, URL))
 
     def take(self) -> Post:
-        post = self.all.take_post()
+        post = self.all.start_post()
         assert post is not None
         return post
 
@@ -50,10 +50,10 @@ def watched() -> Watched:
 
 def test_a_heartbeat_is_due_every_status_frequency_minutes(watched: Watched) -> None:
     subscription, watermark = watched.subscribe(minutes=5)
-    assert watched.all.take_post() is None
+    assert watched.all.start_post() is None
     for _ in range(3):
         watched.clock.now += 299
-        assert watched.all.take_post() is None
+        assert watched.all.start_post() is None
         watched.clock.now += 1
         heartbeat = read_notification(watched.acknowledge().body)
         assert (heartbeat.subscription_id, heartbeat.previous_watermark) == (subscription, watermark)
@@ -73,7 +73,7 @@ def test_an_arrival_is_notified_at_once_with_the_wanted_events_only(watched: Wat
     watched.all.record_arrival(ANA, "inbox", "one")
     post = watched.acknowledge()
     assert (post.url, post.kinds) == (URL, ("NewMail", "Created"))
-    assert watched.all.take_post() is None
+    assert watched.all.start_post() is None
     new_mail, created = read_notification(post.body).events
     assert (new_mail.item_id, new_mail.parent_folder_id) == (created.item_id, created.parent_folder_id)
     assert new_mail.watermark != created.watermark
@@ -84,7 +84,7 @@ def test_other_folders_are_notified_only_to_a_subscription_of_them(watched: Watc
     everything, _ = watched.subscribe(ANA, folders=None)
     watched.all.record_arrival(ANA, "junkemail", "one")
     assert watched.acknowledge().subscription_id == everything
-    assert watched.all.take_post() is None
+    assert watched.all.start_post() is None
     watched.all.record_arrival(ANA, "inbox", "two")
     assert {watched.acknowledge().subscription_id, watched.acknowledge().subscription_id} == {inbox, everything}
 
@@ -107,7 +107,7 @@ def test_many_events_are_several_notifications_in_order(watched: Watched) -> Non
     read = [read_notification(watched.acknowledge().body) for _ in range(3)]
     assert [(len(each.events), each.more_events) for each in read] == [(20, True), (20, True), (5, False)]
     assert [each.previous_watermark for each in read[1:]] == [each.events[-1].watermark for each in read[:-1]]
-    assert watched.all.take_post() is None
+    assert watched.all.start_post() is None
 
 
 def test_a_subscription_has_one_notification_under_way(watched: Watched) -> None:
@@ -115,7 +115,7 @@ def test_a_subscription_has_one_notification_under_way(watched: Watched) -> None
     watched.all.record_arrival(ANA, "inbox", "one")
     first = watched.take()
     watched.all.record_arrival(ANA, "inbox", "two")
-    assert watched.all.take_post() is None
+    assert watched.all.start_post() is None
     watched.all.finish(first.subscription_id, Status.OK)
     assert len(read_notification(watched.take().body).events) == 1
 
@@ -126,14 +126,14 @@ def test_an_unacknowledged_notification_is_repeated_with_longer_pauses_until_the
     attempts = []
     begun = watched.clock.now
     while watched.all.list_states():
-        if post := watched.all.take_post():
+        if post := watched.all.start_post():
             attempts.append(watched.clock.now - begun)
             assert [type(event).__name__ for event in read_notification(post.body).events] == ["NewMailEvent"]
             watched.all.finish(subscription, Status.NONE)
         else:
             watched.clock.now += 1
     assert attempts == [0, 1, 3, 7, 15, 31, 60]
-    assert watched.reports == ["a push subscription of ana@example.com has ended: no OK for 1 minutes"]
+    assert watched.reports == ["a push subscription of ana@example.com has ended: no OK for 1 minute"]
 
 
 def test_events_wait_for_the_pause_and_an_ok_ends_it(watched: Watched) -> None:
@@ -143,7 +143,7 @@ def test_events_wait_for_the_pause_and_an_ok_ends_it(watched: Watched) -> None:
     watched.all.finish(subscription, Status.NONE)
     assert watched.all.list_states()[0].failing
     watched.all.record_arrival(ANA, "inbox", "two")
-    assert watched.all.take_post() is None
+    assert watched.all.start_post() is None
     watched.clock.now += 1
     assert len(read_notification(watched.acknowledge().body).events) == 2
     assert not watched.all.list_states()[0].failing
@@ -197,7 +197,7 @@ def test_a_reset_removes_everything(watched: Watched) -> None:
     watched.subscribe()
     watched.all.record_arrival(ANA, "inbox", "one")
     watched.all.reset(1.0)
-    assert (watched.all.list_states(), watched.all.take_post()) == ([], None)
+    assert (watched.all.list_states(), watched.all.start_post()) == ([], None)
 
 
 def test_close_ends_the_wait_for_a_notification(watched: Watched) -> None:
