@@ -13,9 +13,8 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
-from mailhooks.aws.client import call, error_code, make_client
+from mailhooks.aws.client import make_client
+from mailhooks.aws.conditional_writes import write_if
 from mailhooks.aws.digests import digest
 from mailhooks.deadline import Deadline
 
@@ -91,18 +90,7 @@ class DynamoContacts:
 
     def _update(self, request: dict[str, Any], values: dict[str, Any], deadline: Deadline) -> dict[str, Any] | None:
         """Update an item. Return the item as it is if it does not meet the condition, else None."""
-
-        def update_item() -> dict[str, Any] | None:
-            try:
-                self._client.update_item(**request, ExpressionAttributeValues=values)
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise
-                found: dict[str, Any] = error.response.get("Item", {})
-                return found
-            return None
-
-        return call("UpdateItem", update_item, deadline)
+        return write_if("UpdateItem", lambda: self._client.update_item(**request, ExpressionAttributeValues=values), deadline)
 
 
 def _select(is_meant: Callable[[Pair], bool], pairs: Collection[Pair]) -> frozenset[Pair]:
