@@ -27,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when everything succeeded, 1 when a step failed, 2 when the command cannot run, 130 after Ctrl-C, 141 when the reader of the
-        output, such as `head`, has ended.
+        0 when everything succeeded, 1 when a step failed, 2 when the command cannot run, 3 when an import stopped before its end,
+        130 after Ctrl-C, 141 when the reader of the output, such as `head`, has ended.
     """
     _prepare_output()
     try:
@@ -197,6 +197,12 @@ def _doctor(options: argparse.Namespace) -> int:
     return doctor(options)
 
 
+def _import(options: argparse.Namespace) -> int:
+    from workmail_local.cli.import_mailbox import import_mailbox
+
+    return import_mailbox(options)
+
+
 _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "run": _run,
     "send": _send,
@@ -212,6 +218,7 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "examples": _examples,
     "doctor": _doctor,
     "new": _new,
+    "import": _import,
 }
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from mailhooks import __version__
 from workmail_local.cli.parser import Parser
 from workmail_local.config.functions import CONTAINERS_PORT, find_events
-from workmail_local.config.numbers import MESSAGES, NUMBERS, PORT, SECONDS, SPEED, NumberRange
+from workmail_local.config.numbers import MESSAGES, NUMBERS, PORT, RATIO, SECONDS, SPEED, NumberRange
 
 DEFAULT_FOLDER: Final = Path(".local", "workmail")
 _FALLBACKS: Final = ("DEFAULT", "DROP", "BOUNCE")
@@ -45,6 +45,7 @@ def build_parser() -> Parser:
     _add_examples(commands.add_parser("examples", help="copy the samples, functions and recipes of the documentation into a folder"))
     _add_new(commands.add_parser("new", help="make a folder with a hook of your own: code, tests, template"))
     _add_doctor(commands.add_parser("doctor", help="check the deployed stack and its organization in AWS; changes nothing"))
+    _add_import(commands.add_parser("import", help="import the zip file of a mailbox export into any IMAP server"))
     for command in commands.choices.values():
         command.set_defaults(parser=command)
     return parser
@@ -207,6 +208,41 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
+def _add_import(importer: argparse.ArgumentParser) -> None:
+    importer.add_argument("zip", nargs="+", type=Path, metavar="ZIP", help="the zip file of an export, or several of one mailbox")
+    importer.add_argument("--host", metavar="HOST", help="the IMAP server (needed unless --dry-run)")
+    importer.add_argument("--port", type=_in(PORT), default=0, metavar="PORT", help="default: 993 for tls, 143 otherwise")
+    importer.add_argument(
+        "--security", choices=["tls", "starttls", "none"], default="tls", help="none only for this machine (default: tls)"
+    )
+    importer.add_argument("--ca", type=Path, metavar="FILE.pem", help="the server's certificate authority, if the system does not trust it")
+    importer.add_argument("--user", metavar="NAME", help="the mailbox to import into (needed unless --dry-run)")
+    importer.add_argument("--auth-user", default="", metavar="NAME", help="an administrator who logs in for the user (SASL PLAIN)")
+    importer.add_argument("--oauth2", action="store_true", help="log in with an OAuth 2.0 access token instead of a password (XOAUTH2)")
+    secret = importer.add_mutually_exclusive_group()
+    from_file = "the password, or the token, in its first line (default: IMAP_PASSWORD or IMAP_TOKEN of the environment, or a prompt)"
+    secret.add_argument("--password-file", type=Path, metavar="FILE", help=from_file)
+    secret.add_argument("--token-command", metavar="COMMAND", help="a command that prints a new token, for each login")
+    importer.add_argument("--dry-run", action="store_true", help="check the zip file and show the target of each folder; imports nothing")
+    renamed = "import a folder to another one; repeat it for others"
+    importer.add_argument("--folder", type=_renamed, action="append", default=[], metavar="OLD=NEW", help=renamed)
+    importer.add_argument(
+        "--skip", type=_folder, action="append", default=[], metavar="FOLDER", help="do not import a folder of the zip file"
+    )
+    importer.add_argument("--into", type=_folder, metavar="FOLDER", help="create all folders in this one, instead of in the mailbox")
+    calendar = importer.add_mutually_exclusive_group()
+    calendar_folder = "the folder for calendar items, which stay messages (default: WorkMail calendar)"
+    calendar.add_argument("--calendar", type=_folder, default="WorkMail calendar", metavar="FOLDER", help=calendar_folder)
+    calendar.add_argument("--no-calendar", action="store_true", help="do not import calendar items")
+    seen = "which messages become read (default: auto: as in the export, and all without a status)"
+    importer.add_argument("--seen", choices=["auto", "all", "none"], default="auto", help=seen)
+    ratio = "skip a large message that is compressed more than N to 1 (default: 200; 0: never)"
+    importer.add_argument("--max-ratio", type=_in(RATIO), default=200, metavar="N", help=ratio)
+    journal = "the file that makes a second run continue (default: beside the zip file)"
+    importer.add_argument("--journal", type=Path, metavar="FILE", help=journal)
+    importer.add_argument("--report", type=Path, metavar="FILE.json", help="write the result, with each message that was not imported")
+
+
 def _add_events(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=Path, default=find_events(), help="folder of the samples (default: events here, or a copy)")
 
@@ -266,6 +302,19 @@ def _time(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-24T18:00+01:00") from None
     return found if found.tzinfo else found.astimezone()
+
+
+def _folder(text: str) -> str:
+    if not text.strip("/ "):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder such as Projects/2026")
+    return text
+
+
+def _renamed(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (equals and old.strip("/ ") and new.strip("/ ")):
+        raise argparse.ArgumentTypeError(f"{text!r} does not have the form 'Sent Items=Sent'")
+    return old, new
 
 
 def _address(text: str) -> str:

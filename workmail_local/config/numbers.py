@@ -56,3 +56,4 @@ MESSAGES: Final = NumberRange(0, 1_000_000_000, whole=True, noun="a number of me
 NUMBERS: Final = NumberRange(0, 10**15 - 1, whole=True, noun="the number of a message from {} to {}")
 WAIT: Final = NumberRange(0, 31_536_000, noun="a number of seconds from {} to {}")
 SECONDS: Final = NumberRange(1, 86_400, whole=True, noun="a whole number of seconds from {} to {}")
+RATIO: Final = NumberRange(0, 2000, noun="a ratio from {} to {}")

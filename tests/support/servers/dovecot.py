@@ -1,0 +1,137 @@
+"""Dovecot from Debian's package, as a private server without rights: its own folder, its own users, ports of the loopback interface."""
+
+import grp
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.support.servers.caldav.processes import find_port, give, run_server
+from tests.support.servers.certificates import ServerCertificate
+
+PROGRAM: Final = Path("/usr/sbin/dovecot")
+USER: Final = "ana@example.com"
+MASTER: Final = "admin"
+PASSWORD: Final = "correct horse"
+
+_SERVED_BY: Final = "nobody"
+"""The user of all processes if this one is root."""
+
+_SETTINGS: Final = """\
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = /dev/stderr
+protocols = imap
+listen = 127.0.0.1
+default_login_user = {user}
+default_internal_user = {user}
+default_internal_group = {group}
+first_valid_uid = 1
+first_valid_gid = 1
+mail_location = {format}:{folder}/mail/%u
+mail_uid = {uid}
+mail_gid = {gid}
+mail_max_keyword_length = 100
+mail_fsync = never
+disable_plaintext_auth = yes
+ssl = {ssl}
+{certificate}
+auth_mechanisms = plain login
+auth_master_user_separator = *
+namespace inbox {{
+  inbox = yes
+  separator = {separator}
+  mailbox Sent {{
+    special_use = \\Sent
+  }}
+  mailbox Papierkorb {{
+    special_use = \\Trash
+    auto = create
+  }}
+}}
+passdb {{
+  driver = passwd-file
+  args = {folder}/masters
+  master = yes
+}}
+passdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={folder}/mail/%u
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = {tls_port}
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+plugin {{
+  {quota}
+}}
+{more}
+"""
+
+
+@dataclass(frozen=True)
+class Dovecot:
+    """A running server."""
+
+    port: int
+    tls_port: int
+
+
+@contextmanager
+def running(
+    folder: Path, certificate: ServerCertificate | None = None, *, mail_format: str = "maildir", separator: str = "/", quota: str = ""
+) -> Iterator[Dovecot]:
+    """Run Dovecot with one user and one master user.
+
+    Args:
+        mail_format: of Dovecot's storage, such as `maildir` or `sdbox`.
+        quota: of the user, such as `500k`; "" for none.
+    """
+    folder.mkdir(parents=True)
+    entry = pwd.getpwnam(_SERVED_BY) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    port, tls_port = find_port(), find_port()
+    for name in ("run", "state", "mail"):
+        (folder / name).mkdir()
+    (folder / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n", "utf-8")
+    (folder / "masters").write_text(f"{MASTER}:{{PLAIN}}{PASSWORD}\n", "utf-8")
+    if certificate:
+        (folder / "server.pem").write_bytes(certificate.chain.read_bytes())
+        (folder / "server.key").write_bytes(certificate.key.read_bytes())
+    settings = _SETTINGS.format(
+        folder=folder,
+        user=entry.pw_name,
+        group=grp.getgrgid(entry.pw_gid).gr_name,
+        uid=entry.pw_uid,
+        gid=entry.pw_gid,
+        port=port,
+        tls_port=tls_port if certificate else 0,
+        format=mail_format,
+        separator=separator,
+        ssl="yes" if certificate else "no",
+        certificate=f"ssl_cert = <{folder}/server.pem\nssl_key = <{folder}/server.key" if certificate else "",
+        quota=f"quota = count:User quota\n  quota_rule = *:storage={quota}\n  quota_vsizes = yes" if quota else "",
+        more="mail_plugins = $mail_plugins quota\n" if quota else "",
+    )
+    (folder / "dovecot.conf").write_text(settings, "utf-8")
+    give(folder, entry.pw_name)
+    user = entry.pw_name if os.geteuid() == 0 else None
+    with run_server([PROGRAM, "-F", "-c", folder / "dovecot.conf"], folder=folder, port=port, user=user):
+        yield Dovecot(port, tls_port)

@@ -1,0 +1,1 @@
+"""Imports a zip file of WorkMail's mailbox export into an IMAP server: archive, plan, message, server, journal, run, report."""
