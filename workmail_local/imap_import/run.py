@@ -133,7 +133,7 @@ class Run:
                     raise Refused(f"larger than the server's limit of {limit:,} bytes", "")
                 uid = self._append(entry, message, flags, target.name, server)
                 folder.add(message, uid)
-                self._compare_first(message, target.name, uid, server)
+                self._compare_first(message, folder, uid, server)
             except Throttled:
                 self._pause(attempt)
             except ConnectionLost:
@@ -156,10 +156,10 @@ class Run:
             self._uncertain.append((entry, folder, replace(message, content=b"")))
             raise
 
-    def _compare_first(self, message: Message, folder: str, uid: int | None, server: ImapServer) -> None:
+    def _compare_first(self, message: Message, folder: TargetFolder, uid: int | None, server: ImapServer) -> None:
         """Read the first stored message again: some servers, such as Exchange, write messages in their own form."""
-        if uid is not None and self._journal.rewrites is None:
-            self._journal.rewrites = digest(server.read(folder, uid)) != message.digest
+        if self._journal.rewrites is None and (uid := uid or folder.find_newest(message, server)):
+            self._journal.rewrites = digest(server.read(folder.name, uid)) != message.digest
 
     def _choose_flags(self, message: Message, target: Target) -> frozenset[str]:
         flags = message.flags | ({DRAFT} if target.use is Use.DRAFTS else frozenset())

@@ -280,7 +280,7 @@ def _is_loopback(host: str) -> bool:
 
 def _connect(login: Login) -> Any:
     check_security(login.host, login.security)
-    context = ssl.create_default_context(cafile=login.authorities)
+    context = None if login.security == "none" else ssl.create_default_context(cafile=login.authorities)
     place = f"{login.host}:{login.port}"
     try:
         client = _Client(

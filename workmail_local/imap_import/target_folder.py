@@ -59,6 +59,11 @@ class TargetFolder:
                 return stored.uid
         return None
 
+    def find_newest(self, message: Message, server: ImapServer) -> int | None:
+        """Return the UID of a message that was just stored on a server without UIDPLUS; None if that is not certain."""
+        found = [stored for stored in server.list_messages(self.name, self._next_uid) if stored.message_id == message.message_id]
+        return found[0].uid if len(found) == 1 else None
+
     def _is_same(self, message: Message, stored: Stored, server: ImapServer) -> bool:
         if stored.size == message.size:
             stored.digest = stored.digest or digest(server.read(self.name, stored.uid))

@@ -128,7 +128,7 @@ class _Session:
         return self._log_in(known, f"{authorized}<{user}" if authorized else user)
 
     def _login(self, command: bytes) -> str:
-        return self._log_in(self._names(command) == [USER, "plain"], USER)
+        return self._log_in(command.replace(b'"', b"").split()[1:] == [USER.encode(), b"plain"], USER)
 
     def _log_in(self, known: bool, name: str) -> str:
         if not known:
@@ -250,6 +250,7 @@ class _Session:
 
 
 class _Handler(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True
     server: "_Server"
 
     def handle(self) -> None:
