@@ -123,7 +123,7 @@ e2e: $(VENV)/.ready-dev $(SAM_VENV)/.ready  ## sam build and sam local invoke in
 walkthrough:  ## follow README.md and docs/deploy.md word for word in a clean container (reports that it skips them without Docker)
 	@$(PYTHON) -m tools.walkthrough
 
-servers: $(VENV)/.ready-dev $(SERVERS_VENV)/.ready  ## the backend caldav with six CalDAV servers, four of them from Debian's packages (as root)
+servers: $(VENV)/.ready-dev $(SERVERS_VENV)/.ready  ## the backend caldav with six CalDAV servers, and imports into Dovecot, from Debian's packages (as root)
 	@$(PY) -m pytest tests/servers -rs
 
 bench: $(VENV)/.ready-dev  ## measure speed and memory with their bars (ONLY=cold,warm for some of it, BASE=folder for another checkout, MESSAGES=2000 for fewer to the local WorkMail)

@@ -117,6 +117,7 @@ def _secret_reader(options: argparse.Namespace) -> Callable[[], str]:
     if options.token_command:
         return lambda: _run_token_command(options.token_command)
     if options.password_file:
+        _read_first_line(options.password_file)
         return lambda: _read_first_line(options.password_file)
     variable = "IMAP_TOKEN" if options.oauth2 else "IMAP_PASSWORD"
     secret = os.environ.get(variable)

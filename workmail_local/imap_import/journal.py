@@ -94,7 +94,7 @@ def open_journal(path: Path, server: str, user: str) -> Iterator[Journal]:
         OSError: it cannot be created.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    with closing(sqlite3.connect(path, timeout=1)) as database:
+    with closing(sqlite3.connect(path, timeout=0.1)) as database:
         try:
             # With WAL, a commit needs no fsync. The loss of the last commits with the machine does no harm: the server has the messages.
             for setting in ("locking_mode = exclusive", "journal_mode = wal", "synchronous = normal"):

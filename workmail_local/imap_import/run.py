@@ -19,6 +19,7 @@ ATTEMPTS: Final = 8
 """Attempts to connect, or to store one message, before the run stops."""
 
 _LONGEST_PAUSE_S: Final = 60.0
+_LONGEST_SUGGESTED_S: Final = 3600.0
 
 
 class Stopped(Exception):
@@ -134,14 +135,16 @@ class Run:
                 uid = self._append(entry, message, flags, target.name, server)
                 folder.add(message, uid)
                 self._compare_first(message, folder, uid, server)
-            except Throttled:
-                self._pause(attempt)
+            except Throttled as throttled:
+                if attempt == ATTEMPTS - 1:
+                    raise Stopped(f"{throttled}: run the same command again later") from None
+                self._pause(attempt, throttled.pause_s)
             except ConnectionLost:
                 self._lose_connection()
                 self._pause(attempt)
             else:
                 return True
-        raise Refused("the server did not store it in several attempts", "")
+        raise Refused("the connection ended at each attempt to store it", "")
 
     def _append(self, entry: Entry, message: Message, flags: frozenset[str], folder: str, server: ImapServer) -> int | None:
         try:
@@ -199,8 +202,8 @@ class Run:
         for folder in self._folders.values():
             folder.forget_index()
 
-    def _pause(self, attempt: int) -> None:
-        time.sleep(min(self._options.pause_s * 2**attempt, _LONGEST_PAUSE_S))
+    def _pause(self, attempt: int, suggested_s: float = 0.0) -> None:
+        time.sleep(max(min(self._options.pause_s * 2**attempt, _LONGEST_PAUSE_S), min(suggested_s, _LONGEST_SUGGESTED_S)))
 
     def _fail(self, entry: Entry, counts: FolderCounts, reason: str, answer: str = "") -> None:
         counts.failed += 1

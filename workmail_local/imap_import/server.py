@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from imapclient import IMAPClient, SocketTimeout
 
+from workmail_local.console.plain_errors import describe_reason
 from workmail_local.errors import LocalError
 from workmail_local.imap_import.folder_names import Use, find_use
 from workmail_local.imap_import.message import digest_message_id
@@ -33,6 +34,9 @@ _ATTRIBUTES: Final = ("UID", "RFC822.SIZE", "INTERNALDATE", "BODY.PEEK[HEADER.FI
 _CODE: Final = re.compile(r"\[([A-Z][A-Z-]*)")
 _APPENDUID: Final = re.compile(rb"\[APPENDUID (\d+) (\d+)\]")
 _THROTTLED: Final = re.compile(r"throttl|too many|try again|temporar|rate limit|backoff", re.IGNORECASE)
+_BACKOFF: Final = re.compile(r"backoff time: (\d{1,8}) milliseconds", re.IGNORECASE)
+"""Exchange's answer: `NO Request is throttled. Suggested Backoff Time: 299609 milliseconds`."""
+
 _TOO_LARGE: Final = re.compile(r"too large|too big|size limit|maximum.{0,20}size|exceeds.{0,30}size", re.IGNORECASE)
 _QUOTA: Final = re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full|disk quota", re.IGNORECASE)
 _TEMPORARY: Final = frozenset({"UNAVAILABLE", "INUSE", "SERVERBUG", "CONTACTADMIN", "EXPUNGEISSUED"})
@@ -52,7 +56,15 @@ class ConnectionLost(Exception):
 
 
 class Throttled(Exception):
-    """The server cannot store a message now."""
+    """The server cannot store a message now.
+
+    Attributes:
+        pause_s: the pause that it suggests; 0.0 for none.
+    """
+
+    def __init__(self, pause_s: float = 0.0) -> None:
+        super().__init__("the server limits the import now")
+        self.pause_s = pause_s
 
 
 class QuotaExceeded(Exception):
@@ -297,8 +309,10 @@ def _connect(login: Login) -> Any:
                 raise
     except ssl.SSLCertVerificationError as error:
         raise CannotConnect(f"{place}: the certificate is not valid: {error.verify_message}") from None
-    except (OSError, imaplib.IMAP4.error) as error:
-        raise ConnectionLost(f"{place}: {type(error).__name__}: {error}") from None
+    except OSError as error:
+        raise ConnectionLost(f"{place}: {describe_reason(error)}") from None
+    except imaplib.IMAP4.error:
+        raise ConnectionLost(f"{place}: no IMAP server with --security {login.security} answers there") from None
     return client
 
 
@@ -353,7 +367,8 @@ def _classify(text: str, *, lost: bool = False) -> Exception:
     if "TOOBIG" in codes or _TOO_LARGE.search(text):
         return Refused("too large for the server", text)
     if codes & _TEMPORARY or "LIMIT" in codes or _THROTTLED.search(text):
-        return Throttled()
+        suggested = _BACKOFF.search(text)
+        return Throttled(int(suggested[1]) / 1000 if suggested else 0.0)
     code = next(iter(sorted(codes)), "")
     return Refused(f"the server refuses it{f' ({code})' if code else ''}", text)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.export_zip import write_zip
 from workmail_local.cli.main import _COMMANDS, main
 
 POLICY = "version: 1\nrules:\n  - {name: Tag, do: [{tag_subject: '[X]'}]}\n"
@@ -26,6 +27,8 @@ BAD = (*FILES, *NOT_FILES)
 
 PORTS = ["--smtp-port=0", "--submission-port=0", "--web-port=0"]
 SERVE = ["serve", "--folder", "spool", *PORTS]
+# Port 9 is closed: an import that gets so far ends there.
+IMPORT = ["import", "good.zip", "--host", "127.0.0.1", "--port", "9", "--user", "ana@example.com"]
 # `@` is the bad file. The second list are those that are bad there: a message may have any content.
 COMMANDS: list[tuple[list[str], tuple[str, ...]]] = [
     (["run", "--events", "@"], ("missing", "loop", "good.eml/part", "x" * 300)),
@@ -58,6 +61,9 @@ COMMANDS: list[tuple[list[str], tuple[str, ...]]] = [
     (["wait", "--timeout", "1", "--folder", "@"], BAD),
     (["new", "@"], tuple(name for name in BAD if name != "missing")),
     (["availability", "--ask", "a@example.com", "--config", "@"], BAD),
+    (["import", "--dry-run", "@"], BAD),
+    ([*IMPORT, "--ca", "@"], BAD),
+    ([*IMPORT, "--password-file", "@"], (*NOT_FILES, "empty")),
 ]
 NUMBERS = ["", "0", "-1", "nan", "inf", "-inf", "1e400", "1e-400", "text", "1_0", "0x10", "٣", "9" * 5000, "1,5"]
 VALUES: list[tuple[list[str], list[str]]] = [
@@ -89,6 +95,11 @@ VALUES: list[tuple[list[str], list[str]]] = [
     (["new", "@"], ["", "../hook", "a b", "-hook-", "1hook"]),
     (["connect-availability", "--organization-id", "@", "--domain", "example.com", "--function-arn", "x"], ["", "m-x"]),
     (["doctor", "--organization-id", "@"], ["", "m-x"]),
+    ([*IMPORT, "--port", "@"], [number for number in [*NUMBERS, "65536"] if number != "0"]),
+    ([*IMPORT, "--max-ratio", "@"], [number for number in [*NUMBERS, "2001"] if number not in {"0", "1e-400"}]),
+    ([*IMPORT, "--security", "@"], ["", "ssl"]),
+    ([*IMPORT, "--folder", "@"], ["", "Work", "=Work", "Work="]),
+    ([*IMPORT, "--into", "@"], ["", "/"]),
     (["doctor", "--function", "@"], ["", "name", "arn:aws:lambda"]),
 ]
 
@@ -106,6 +117,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "good.eml").write_bytes(MESSAGE)
     (tmp_path / "good.yaml").write_text(POLICY)
+    write_zip(tmp_path / "good.zip", {"Inbox/1.eml": MESSAGE})
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):

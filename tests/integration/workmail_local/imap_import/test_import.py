@@ -141,7 +141,8 @@ def test_a_message_without_message_id_is_found_by_its_bytes(mailbox: Mailbox, po
 
 
 @pytest.mark.parametrize(
-    "fault", ["cut", "lost", "BYE shutting down", "NO [UNAVAILABLE] later", "BAD Request is throttled. Backoff: 10 ms"]
+    "fault",
+    ["cut", "lost", "BYE shutting down", "NO [UNAVAILABLE] later", "NO Request is throttled. Suggested Backoff Time: 2 milliseconds"],
 )
 @pytest.mark.parametrize("capabilities", [Mailbox.capabilities, PLAIN, PLAIN.replace("UIDPLUS ", "")], ids=["plus", "plain", "no-uid"])
 def test_after_a_fault_each_message_is_there_once(mailbox: Mailbox, port: int, tmp_path: Path, fault: str, capabilities: str) -> None:
@@ -192,6 +193,23 @@ def test_a_message_that_always_ends_the_connection_is_reported_and_the_others_im
     assert len(mailbox.contents("INBOX")) == 4
     assert run_import(five(tmp_path), port).complete
     assert len(mailbox.contents("INBOX")) == 5
+
+
+def test_a_server_that_stays_throttled_stops_the_run(mailbox: Mailbox, port: int, tmp_path: Path) -> None:
+    mailbox.faults = dict.fromkeys(range(3, 3 + run_module.ATTEMPTS), "NO [UNAVAILABLE] later")
+    path = five(tmp_path)
+    report = run_import(path, port)
+    assert "limits the import" in report.stopped
+    assert (report.total("imported"), report.not_imported) == (2, [])
+    assert run_import(path, port).total("imported") == 3
+
+
+def test_the_pause_that_the_server_suggests_is_kept(mailbox: Mailbox, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(run_module.time, "sleep", pauses.append)
+    mailbox.faults = {2: "NO Request is throttled. Suggested Backoff Time: 299609 milliseconds"}
+    assert run_import(five(tmp_path), port).complete
+    assert pauses == [299.609]
 
 
 @pytest.mark.parametrize("early", [True, False])
