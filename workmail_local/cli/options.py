@@ -238,7 +238,7 @@ def _add_import(importer: argparse.ArgumentParser) -> None:
     importer.add_argument("--seen", choices=["auto", "all", "none"], default="auto", help=seen)
     ratio = "skip a large message that is compressed more than N to 1 (default: 200; 0: never)"
     importer.add_argument("--max-ratio", type=_in(RATIO), default=200, metavar="N", help=ratio)
-    journal = "the file that makes a second run continue (default: beside the zip file)"
+    journal = "the file that makes a second run continue (default: next to the zip file)"
     importer.add_argument("--journal", type=Path, metavar="FILE", help=journal)
     importer.add_argument("--report", type=Path, metavar="FILE.json", help="write the result, with each message that was not imported")
 

@@ -115,6 +115,6 @@ def open_journal(path: Path, server: str, user: str) -> Iterator[Journal]:
 
 
 def default_path(zip_file: Path, server: str, user: str) -> Path:
-    """Return the place of the journal: beside the zip file, with a name for the account."""
+    """Return the place of the journal: in the folder of the zip file, with a name for the account."""
     account = "".join(char if char.isalnum() or char in "-._@" else "_" for char in f"{server}.{user}")
     return zip_file.with_name(f"{zip_file.name}.{account}.journal")
