@@ -64,6 +64,11 @@ class Connection:
         self.protocol = Protocol(configuration, context)
         self._tokens = tokens
 
+    def sign_in(self, deadline: Deadline) -> None:
+        """Get a token, if the account has tokens. Raises LookupFailed: there is none."""
+        if self._tokens:
+            self._tokens.get(deadline)
+
     def post(self, operation: str, envelope: bytes, deadline: Deadline) -> HttpResponse:
         """Send a SOAP request.
 
