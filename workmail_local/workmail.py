@@ -26,17 +26,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import BUCKET_PATTERN
+from mailhooks.report_names import HoldState
 from workmail_local.aws.dead_letters import send_dead_letter
 from workmail_local.aws.directory import fill_organization
 from workmail_local.aws.rewritten_objects import RewrittenObjects
-from workmail_local.aws.services import LocalAws
+from workmail_local.aws.services import APPROVAL_PATH, LocalAws
 from workmail_local.aws_client import REGION
 from workmail_local.config.config_reload import ConfigReload
 from workmail_local.config.configuration import Configuration, load_configuration
+from workmail_local.config.functions import APPROVE
 from workmail_local.config.numbers import PORT, SPEED, WAIT
 from workmail_local.config.problems import FileProblem, find_policy_problems
 from workmail_local.config.smtp import Tls
-from workmail_local.errors import HookFailed, InvalidArgument, LocalError, UnknownMessage
+from workmail_local.errors import HookFailed, InvalidArgument, LocalError, NotNow, UnknownMessage
 from workmail_local.mail.addresses import list_addresses
 from workmail_local.mail.arrival import PAUSE_S, Arrival
 from workmail_local.mail.event_builder import EnvelopeOverrides, envelope_for
@@ -47,6 +49,7 @@ from workmail_local.mail.release import Release
 from workmail_local.mail.search_query import ALL, SearchQuery
 from workmail_local.mail.submission import Submission
 from workmail_local.queue.deletion import delete_found, delete_message
+from workmail_local.queue.holds import Decision, Hold, Holds
 from workmail_local.queue.mail_server import MailServer
 from workmail_local.queue.recipient_policy import RecipientPolicy
 from workmail_local.queue.workers import SettleTimeout
@@ -57,6 +60,7 @@ from workmail_local.storage.maildir import Delivered
 from workmail_local.storage.message_store import S3Reference
 
 if TYPE_CHECKING:
+    from workmail_local.aws.mail_sender_api import SentMail
     from workmail_local.ews.endpoint import EwsEndpoint
 
 __all__ = ["REGION", "LocalWorkMail"]
@@ -137,13 +141,24 @@ class LocalWorkMail(LocalAws):
         super()._start()
         self._stack.callback(self._mail_stack.close)
         # Imported late, as Starlette in `LocalAws`.
+        from starlette.routing import Mount
+
         from workmail_local.ews.endpoint import EwsEndpoint
+        from workmail_local.runtime.function_url import FunctionUrl
 
         report = self._report or self._listener or (lambda _: None)
         self._ews = EwsEndpoint(self.organization, self.faults, self._find_mailbox, self._speed, report=report, listener=self._listener)
         self._stack.callback(self._ews.stop)
         assert self._workmail_app is not None
         self._workmail_app.routes.extend(self._ews.routes())
+        self._workmail_app.routes.append(Mount(APPROVAL_PATH, FunctionUrl(lambda: self.mail_server.find_function(APPROVE), report)))
+        self.send_mail = self._accept_sent_mail
+
+    def _accept_sent_mail(self, mail: "SentMail") -> None:
+        """Accept a mail that a function sends by SES, as inbound mail for the recipients in the organization. No other mail leaves here."""
+        here = tuple(address for address in mail.recipients if self.configuration.owns(address))
+        if here:
+            self.accept(Submission(FlowDirection.INBOUND, mail.sender, here, mail.raw))
 
     def _find_mailbox(self, address: str) -> str | None:
         """Return the mailbox of a user's address; None for any other."""
@@ -199,7 +214,7 @@ class LocalWorkMail(LocalAws):
         expect_failure: bool = False,
         wait_s: float = 60.0,
     ) -> MessageTrace:
-        """Send a message and wait until it is done.
+        """Send a message and wait until it is done, or held for an approval (see `decide`).
 
         Args:
             message: see `to_octets`. Of a `Message`, Bcc is only for the envelope.
@@ -235,7 +250,7 @@ class LocalWorkMail(LocalAws):
         if expect_failure:
             return self.wait_for(number, wait_s)
         try:
-            self.mail_server.workers.wait_for(number, wait_s, self._raise_failure)
+            self.mail_server.workers.wait_for(number, wait_s, self._raise_failure, accepts_held=lambda _: True)
         except HookFailed as failed:
             raise failed.with_traceback(None) from None
         return self._load_trace(number)
@@ -285,9 +300,54 @@ class LocalWorkMail(LocalAws):
         Raises:
             UnknownMessage: no message has this number.
         """
-        if self.history.trace(number) is None:
-            raise UnknownMessage(f"there is no message {number}")
+        self._require_trace(number)
         return self.mail_server.workers.retry_now(number)
+
+    def holds(self, number: int) -> Sequence[Hold]:
+        """Return the holds of a message by the action `hold`, decided ones too, until the message is done.
+
+        Raises:
+            UnknownMessage: no message has this number.
+        """
+        return self._holds.find(self._require_trace(number))
+
+    def decide(self, number: int, decision: Decision | str, *, rule: str = "", reason: str = "", wait_s: float = 60.0) -> MessageTrace:
+        """Decide on a held message as its first approver, start its next attempt, and wait until it is done or held by another rule.
+
+        Args:
+            decision: `approve`, `reject` or `timeout`: the time of the hold is over.
+            rule: only on the hold by this rule; "" for all.
+            reason: of a rejection.
+
+        Raises:
+            UnknownMessage: no message has this number.
+            NotNow: it has no pending hold.
+            InvalidArgument: there is no such decision.
+            SettleTimeout: the message is not done in time.
+        """
+        WAIT.check("wait_s", wait_s)
+        trace = self._require_trace(number)
+        if decision not in list(Decision):
+            raise InvalidArgument("decision must be approve, reject or timeout")
+        if not self._holds.decide(trace, Decision(decision), rule=rule, reason=reason):
+            raise NotNow(f"message {number} has no hold without a decision{f' by the rule {rule!r}' if rule else ''}")
+        workers = self.mail_server.workers
+        workers.retry_now(number)
+        workers.wait_for(number, wait_s, accepts_held=self._has_pending_hold)
+        return self._load_trace(number)
+
+    def _has_pending_hold(self, number: int) -> bool:
+        return any(hold.state is HoldState.PENDING for hold in self.holds(number))
+
+    @property
+    def _holds(self) -> Holds:
+        return Holds(self.mail_server.spool, self._dynamodb, self.holds_table, self.state_machines)
+
+    def _require_trace(self, number: int) -> MessageTrace:
+        trace = self.history.trace(number)
+        if trace is None:
+            raise UnknownMessage(f"there is no message {number}")
+        return trace
 
     def release(self, number: int, *, to: str | Sequence[str], run_number: int = 1, again: bool = False) -> Release:
         """Send a message, as it is after the rules, to a real SMTP server: that of [release] in the configuration.

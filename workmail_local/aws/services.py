@@ -1,6 +1,7 @@
 """The services that a hook calls, on the loopback interface: WorkMail's APIs, and other AWS services on moto."""
 
 import os
+import secrets
 import uuid
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workmail_local.aws.faults import Faults
 from workmail_local.aws.organization import Organization
+from workmail_local.aws.state_machines import StateMachines
 from workmail_local.aws_client import KEYS, REGION, create_client
 from workmail_local.config.numbers import PORT
 from workmail_local.lifecycle import Lifecycle
@@ -17,12 +19,20 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import ASGIApp
 
+    from workmail_local.aws.mail_sender_api import SentMail
+
 MOTO_SERVICES: Final = ("s3", "dynamodb", "sns", "sqs", "events", "secretsmanager", "ssm", "appconfig", "appconfigdata")
 """boto3's names of the services on moto's server. moto has no AppConfig data, but a call to it must fail here and not reach AWS."""
 
 WORKMAIL_SERVICES: Final = ("workmailmessageflow", "workmail")
 
-_ENDPOINT_NAMES: Final = {"events": "EVENTBRIDGE", "secretsmanager": "SECRETS_MANAGER"}
+APPROVAL_PATH: Final = "/approve"
+"""The path of the page on which approvers decide, on the server of WorkMail's APIs."""
+
+_STATES_PATH: Final = "/states"
+"""The path of Step Functions, on the same server."""
+
+_ENDPOINT_NAMES: Final = {"events": "EVENTBRIDGE", "secretsmanager": "SECRETS_MANAGER", "stepfunctions": "SFN"}
 """Services whose endpoint variable is named after the service ID and not after boto3's name."""
 
 
@@ -42,6 +52,10 @@ class LocalAws(Lifecycle):
         organization: users, groups and domains.
         bucket: the rewrite bucket, with versions as in the stack.
         rates_table: the DynamoDB table of `mailhooks.aws.rate_counter`.
+        holds_table: the DynamoDB table of `mailhooks.aws.hold_table`.
+        state_machines: the executions that hooks have started.
+        approval_secret: the name of the secret that signs the links for approvers.
+        send_mail: is called with each mail that a function sends by SES.
 
     Raises:
         InvalidArgument: a port is out of its range.
@@ -63,6 +77,7 @@ class LocalAws(Lifecycle):
         self.store = MessageStore(clock) if clock else MessageStore()
         self.faults = Faults()
         self.organization = Organization()
+        self.state_machines = StateMachines()
         self._bucket_name = bucket
         self._choose_names()
         self._ports = (port, s3_port)
@@ -72,6 +87,8 @@ class LocalAws(Lifecycle):
         self._workmail_app: Starlette | None = None
         self._buckets: list[str] = []
         self._tables: list[str] = []
+        self.holds_table = self.approval_secret = f"holds-{uuid.uuid4().hex[:12]}"
+        self.send_mail: Callable[[SentMail], None] = lambda _: None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -90,6 +107,10 @@ class LocalAws(Lifecycle):
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "RATES_TABLE": self.rates_table,
+            "HOLDS_TABLE": self.holds_table,
+            "APPROVAL_URL": self.approval_url,
+            "APPROVAL_SECRET": self.approval_secret,
+            "APPROVAL_SENDER": f"approvals@{self.organization.domains[0]}",
             "REWRITE_BUCKET": self.bucket,
         }
 
@@ -98,11 +119,13 @@ class LocalAws(Lifecycle):
         from workmail_local.aws.all_services import AllServices
         from workmail_local.aws.moto_server import MotoApp
         from workmail_local.aws.other_services import OtherServices
+        from workmail_local.aws.state_machines_api import StateMachinesApi
 
         assert self._workmail_app is not None, "the services are not up"
         return AllServices(
             {
-                **dict.fromkeys(WORKMAIL_SERVICES, self._workmail_app),
+                **dict.fromkeys((*WORKMAIL_SERVICES, "ses"), self._workmail_app),
+                "states": StateMachinesApi(self.state_machines, self._listener).route(),
                 # Calls without a signature are for public objects in S3.
                 **dict.fromkeys((*MOTO_SERVICES, ""), MotoApp()),
             },
@@ -118,8 +141,10 @@ class LocalAws(Lifecycle):
         from starlette.routing import Route
 
         from workmail_local.aws import other_services
+        from workmail_local.aws.mail_sender_api import MailSenderApi
         from workmail_local.aws.message_flow_api import MessageFlowApi
         from workmail_local.aws.moto_server import run_moto
+        from workmail_local.aws.state_machines_api import StateMachinesApi
         from workmail_local.aws.workmail_api import WorkMailApi
         from workmail_local.servers import HttpServer
 
@@ -128,14 +153,17 @@ class LocalAws(Lifecycle):
         self._dynamodb = self._stack.enter_context(closing(self.client("dynamodb")))
         self._stack.callback(self._remove_storage)
         self._create_storage()
+        self._create_hold_storage()
         app = MessageFlowApi(self.store, self.faults, self._s3, self._listener).app()
         app.routes.extend(WorkMailApi(self.organization, self.faults, self._listener).routes())
+        app.routes.extend(MailSenderApi(lambda mail: self.send_mail(mail), self._listener).routes())
+        app.routes.append(StateMachinesApi(self.state_machines, self._listener).route(_STATES_PATH))
         app.routes.append(Route(f"{other_services.PATH}{{rest:path}}", other_services.OtherServices(self._listener)))
         self._workmail_app = app
         http = HttpServer(app, self._ports[0])
         self._stack.callback(http.stop)
         http.start()
-        self._urls |= dict.fromkeys(WORKMAIL_SERVICES, http.url)
+        self._urls |= dict.fromkeys((*WORKMAIL_SERVICES, "sesv2"), http.url) | {"stepfunctions": http.url + _STATES_PATH}
         self._other_services = http.url + other_services.PATH
 
     def reset(self) -> None:
@@ -146,6 +174,7 @@ class LocalAws(Lifecycle):
         self.store.clear()
         self.faults.clear()
         self.organization.reset()
+        self.state_machines.clear()
         self._remove_storage()
         self._choose_names()
         self._create_storage()
@@ -153,6 +182,18 @@ class LocalAws(Lifecycle):
     def _choose_names(self) -> None:
         self.bucket = self._bucket_name or f"rewritten-mail-{uuid.uuid4().hex[:12]}"
         self.rates_table = f"{self.bucket}-rates"
+
+    @property
+    def approval_url(self) -> str:
+        """The URL of the page on which approvers decide, in `LocalWorkMail`."""
+        return f"{self._urls['workmail']}{APPROVAL_PATH}/"
+
+    def _create_hold_storage(self) -> None:
+        """Create the table of held messages and the secret of the links. A reset keeps them: each key names the invocation of a message."""
+        self._make_table(self.holds_table, sort_key="S")
+        self._stack.callback(self._dynamodb.delete_table, TableName=self.holds_table)
+        with closing(self.client("secretsmanager")) as client:
+            client.create_secret(Name=self.approval_secret, SecretString=secrets.token_hex(32))
 
     def make_bucket(self, name: str, *, versioned: bool = False) -> None:
         """Create a bucket, with versions as the stack's rewrite bucket has them or without. It is removed with this instance."""
@@ -169,9 +210,13 @@ class LocalAws(Lifecycle):
     def make_rates_table(self, name: str) -> None:
         """Create a table for `mailhooks.aws.rate_counter`. It is removed with this instance."""
         self._tables.append(name)
+        self._make_table(name, sort_key="N")
+
+    def _make_table(self, name: str, *, sort_key: str) -> None:
+        """Create a table with a sort key of a type: N for numbers, S for texts."""
         self._dynamodb.create_table(
             TableName=name,
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": sort_key}],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
             BillingMode="PAY_PER_REQUEST",
         )

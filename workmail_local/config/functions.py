@@ -30,8 +30,10 @@ SETTINGS_FILE: Final = "env.json"
 ASYNCHRONOUS: Final = frozenset({"observe"})
 """Functions written for asynchronous rules: WorkMail does not wait for them and ignores their response."""
 
-PROVIDERS: Final = frozenset({"availability"})
-"""Functions that are not for mail: `workmail-hooks availability` calls them."""
+APPROVE: Final = "approve"
+"""The function with the page on which approvers decide on held mail."""
+
+_NOT_FOR_MAIL: Final = frozenset({APPROVE, "availability", "export", "push"})
 
 Settings = Mapping[str, Mapping[str, str]]
 """Variables by a function's logical ID, as in `events/env.json`; the file format of `sam local invoke --env-vars`."""
@@ -157,7 +159,7 @@ def find_events() -> Path:
 
 def mail_functions() -> list[str]:
     """Return the names of all functions for mail under `functions/`, sorted."""
-    return sorted({path.parent.name for folder in _folders() for path in folder.glob("*/app.py")} - PROVIDERS)
+    return sorted({path.parent.name for folder in _folders() for path in folder.glob("*/app.py")} - _NOT_FOR_MAIL)
 
 
 def _folders() -> tuple[Path, Path]:

@@ -20,6 +20,8 @@ class State(StrEnum):
     """On disk; no rule has been applied yet."""
     RETRYING = "retrying"
     """An attempt failed; the next one has a due time."""
+    HELD = "held"
+    """A rule of the policy holds the message until an approver decides; the next attempt has a due time."""
     DECIDED = "decided"
     """The action for each recipient is stored; delivery is under way."""
     DONE = "done"

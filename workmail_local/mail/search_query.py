@@ -28,7 +28,8 @@ HELP: Final = (
     ("is:bounced", "bounced for a recipient; also is:dropped, is:junk"),
     ("is:problem", "a rule run has a problem"),
     ("is:retrying", "the next attempt has a due time"),
-    ("is:held", "not delivered yet, because a function has not answered"),
+    ("is:held", "held by a rule until an approver decides"),
+    ("is:undelivered", "not delivered yet, because a function has not answered"),
     ("is:done", "processed to the end"),
     ("is:inbound", "or is:outbound"),
     ("after:2026-11-29", "received on that day or later; before: is earlier"),
@@ -66,7 +67,7 @@ class Kind(StrEnum):
 _TEXTS: Final = frozenset({Kind.FROM, Kind.TO, Kind.SUBJECT, Kind.RULE})
 
 ATTACHMENT: Final = "attachment"
-FLAGS: Final = frozenset("bounced changed done dropped held inbound junk outbound problem retrying".split())
+FLAGS: Final = frozenset("bounced changed done dropped held inbound junk outbound problem retrying undelivered".split())
 """The values of `is:`; `has:attachment` is the flag `ATTACHMENT`."""
 
 

@@ -20,7 +20,7 @@ from workmail_local.mail.history import Attempt, State
 from workmail_local.mail.job import DeliveryJob
 from workmail_local.mail.verdict import Delivery, apply_verdict
 from workmail_local.queue.disposition import apply_results
-from workmail_local.queue.response_check import accepted_response, describe_error
+from workmail_local.queue.response_check import HELD, accepted_response, describe_error
 from workmail_local.queue.retry_schedule import next_asynchronous_pause, next_pause
 from workmail_local.queue.routing import create_jobs, decide
 from workmail_local.runtime.invocation import Invocation, Invoker
@@ -81,7 +81,10 @@ class JobProcessor:
         """Call the function and store the decision for all recipients; without a valid response, schedule the next attempt."""
         configuration = self.configuration()
         job, attempt, delivery = self._call_before_delivery(job, configuration)
-        job = decide(job, delivery, configuration) if delivery else job.with_run(state=State.RETRYING)
+        if delivery:
+            job = decide(job, delivery, configuration)
+        else:
+            job = job.with_run(state=State.HELD if attempt.problem == HELD else State.RETRYING)
         self.spool.save(job, attempts=(attempt,))
         return job
 
@@ -95,7 +98,8 @@ class JobProcessor:
         changed = message.content != original
         job = job._replace(content=message.content).with_run(changed=changed, puts=job.run.puts + message.puts)
         if problem:
-            job = job.with_failures(problem)
+            # A function holds a message by an error (docs/hold.md), which is no failure.
+            job = job if problem == HELD else job.with_failures(problem)
             attempt = attempt._replace(problem=problem)
         job = job._replace(elapsed_s=job.elapsed_s + attempt.milliseconds / 1000)
         if response is None:

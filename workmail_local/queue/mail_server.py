@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workmail_local.config.configuration import Configuration
-from workmail_local.config.functions import Function
+from workmail_local.config.functions import APPROVE, Function, project_function
 from workmail_local.errors import UnknownFunction
 from workmail_local.lifecycle import Lifecycle
 from workmail_local.mail.job import DeliveryJob
@@ -96,7 +96,7 @@ class MailServer(Lifecycle):
             UnknownFunction: the configuration has no such function, or it has no code here and there is no Lambda endpoint.
             ConfigurationError: one of its variables names an unknown variable of the servers.
         """
-        function = self._configuration().functions.get(name)
+        function = self._configuration().functions.get(name) or (project_function(name) if name == APPROVE else None)
         if function is None:
             raise UnknownFunction(f"the configuration has no function {name!r}")
         with self._lock:

@@ -1,11 +1,15 @@
 """Checks the response of a synchronous function as WorkMail does."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from mailhooks.contract import ContractError, MailFlowEvent, check_response
+from mailhooks.errors import StillHeld
 from workmail_local.mail.verdict import MAX_ACTIONS
 from workmail_local.runtime.invocation import Invocation
+
+HELD: Final = "held: an approver has not decided yet"
+"""The problem of an attempt of a function that holds the message."""
 
 
 def accepted_response(invocation: Invocation, event: MailFlowEvent) -> tuple[dict[str, Any] | None, str]:
@@ -16,7 +20,8 @@ def accepted_response(invocation: Invocation, event: MailFlowEvent) -> tuple[dic
         retry: WorkMail ignores the surplus (guide, "Synchronous Run Lambda action limits").
     """
     if invocation.error is not None:
-        return None, describe_error(invocation)
+        is_hold = invocation.error.partition(":")[0] == StillHeld.__name__
+        return None, HELD if is_hold else describe_error(invocation)
     response = invocation.response
     if not (isinstance(response, dict) and isinstance(response.get("actions"), list)):
         return None, _contract_problem(response, event)

@@ -164,11 +164,19 @@ class Workers:
             queues = [queue for queue, _ in self._queues.values()]
         return sum(queue.advance(number) for queue in queues)
 
-    def wait_for(self, number: int, timeout_s: float, check: Callable[[int], None] = lambda _: None) -> None:
+    def wait_for(
+        self,
+        number: int,
+        timeout_s: float,
+        check: Callable[[int], None] = lambda _: None,
+        *,
+        accepts_held: Callable[[int], bool] = lambda _: False,
+    ) -> None:
         """Wait until a message, and every message that it created, is done.
 
         Args:
             check: is called with the number of each of them while it is processed and when it is done; its errors end the wait.
+            accepts_held: is called with the number of a held message; whether this ends the wait too.
 
         Raises:
             SettleTimeout: a message is not done in time.
@@ -177,11 +185,11 @@ class Workers:
         waiting = [number]
         while waiting:
             each = waiting.pop()
-            self._wait_until(partial(self._is_done, each, check), deadline)
+            self._wait_until(partial(self._is_done, each, check, accepts_held), deadline)
             waiting += self._spool.child_messages(each)
 
-    def _is_done(self, number: int, check: Callable[[int], None]) -> bool:
-        done = self._spool.is_done(number)
+    def _is_done(self, number: int, check: Callable[[int], None], accepts_held: Callable[[int], bool]) -> bool:
+        done = self._spool.is_done(number) or (self._spool.is_held(number) and accepts_held(number))
         check(number)
         return done
 

@@ -26,12 +26,13 @@ _FLAGS: Final = {
     "changed": "changed",
     "done": "state = 'done'",
     "dropped": "instr(destinations, '\"Dropped\"')",
-    "held": "undelivered",
+    "held": "state = 'held'",
     "inbound": "direction = 'INBOUND'",
     "junk": "instr(destinations, '\"Junk\"')",
     "outbound": "direction = 'OUTBOUND'",
     "problem": "has_problems",
     "retrying": "state = 'retrying'",
+    "undelivered": "undelivered",
 }
 _COMPARISONS: Final = {Kind.BEFORE: "received < ?", Kind.AFTER: "received >= ?", Kind.LARGER: "size > ?"}
 

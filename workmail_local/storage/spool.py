@@ -115,6 +115,10 @@ class Spool:
         """Return whether a message is unfinished. Reads one row at most, because callers ask after each job."""
         return bool(self._database.value("SELECT 1 FROM messages WHERE state <> 'done' LIMIT 1"))
 
+    def is_held(self, number: int) -> bool:
+        """Return whether a message waits for nothing but the decision of an approver."""
+        return bool(self._database.read("SELECT 1 FROM messages WHERE number = ? AND state = 'held'", [number]))
+
     def is_done(self, number: int) -> bool:
         """Return whether a message is done. One that is no longer kept is; one that is not accepted yet is not."""
         state = "SELECT state = 'done' FROM messages WHERE number = ?1"
@@ -179,7 +183,7 @@ class Spool:
 
     def discard_undecided_content(self) -> None:
         """Remove the content that functions put for undecided jobs: the S3 objects that it came from are gone too."""
-        undecided = "SELECT message_id FROM jobs WHERE state IN ('accepted', 'retrying')"
+        undecided = "SELECT message_id FROM jobs WHERE state IN ('accepted', 'retrying', 'held')"
         self._database.write(lambda database: database.execute(f"DELETE FROM contents WHERE message_id IN ({undecided})"))  # noqa: S608
 
     def load_message(self, message_id: str) -> StoredMessage | None:

@@ -124,7 +124,7 @@ def load_run(text: str) -> RuleRun:
 def summarize(runs: Sequence[RuleRun]) -> tuple[Any, ...]:
     """Return the columns `OF_RUNS` of a message with these rule runs."""
     states = {run.state for run in runs}
-    waiting = next((state for state in (State.RETRYING, State.ACCEPTED, State.DECIDED) if state in states), State.DONE)
+    waiting = next((state for state in (State.RETRYING, State.HELD, State.ACCEPTED, State.DECIDED) if state in states), State.DONE)
     destinations = Counter(result.destination for run in runs for result in run.results)
     rules = list(dict.fromkeys(run.rule for run in runs))
     has_problems = any(run.problems for run in runs)

@@ -37,7 +37,13 @@ _ORIGINS: Final = {
     Origin.ADDED: "the response adds this recipient, as Bcc",
     Origin.RULE: "the rule's action",
 }
-_STATES: Final = {State.ACCEPTED: "waiting", State.RETRYING: "retrying", State.DECIDED: "delivering", State.DONE: "done"}
+_STATES: Final = {
+    State.ACCEPTED: "waiting",
+    State.RETRYING: "retrying",
+    State.HELD: "held",
+    State.DECIDED: "delivering",
+    State.DONE: "done",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,8 @@ def _describe_outcome(job: DeliveryJob, attempts: int, now: float) -> str:
     ended = _describe_results(run.results)
     if run.changed and ended:
         ended += " (changed)"
+    if run.state is State.HELD and run.due is not None:
+        return f"held, next attempt in {_format_time(max(run.due - now, 0.0))}"
     if run.state is State.RETRYING and run.due is not None:
         most = len(ASYNCHRONOUS_PAUSES_S) if job.is_asynchronous else attempts + _count_further_retries(job, attempts)
         retry = f"failed, retry {attempts}/{most:,} in {_format_time(max(run.due - now, 0.0))}"

@@ -76,11 +76,12 @@ class HoldTable:
 
     Args:
         table: the table's name or ARN.
+        client: a client of DynamoDB; None for one of the environment.
     """
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, client: Any = None) -> None:
         self._table = table
-        self._client = make_client("dynamodb")
+        self._client = client or make_client("dynamodb")
 
     def list_of_invocation(self, invocation: str, deadline: Deadline) -> list[HoldRecord]:
         """Return the records of an invocation, by one strongly consistent read."""
@@ -193,8 +194,6 @@ def _to_values(record: HoldRecord) -> dict[str, Any]:
         "timeoutAt": {"N": str(record.timeout_at)},
         "expires": {"N": str(record.timeout_at + KEPT_S)},
     }
-    if record.decided_at is not None:
-        values["decidedAt"] = {"N": str(record.decided_at)}
     if record.held is not None:
         values["held"] = _to_list(record.held)
     return values
