@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
+from functools import cached_property
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -58,6 +59,10 @@ def link_of(raw: bytes) -> Link:
     parts = [mail.get_body((kind,)) for kind in ("plain", "html")]
     links = {url.replace("&amp;", "&") for part in parts if part for url in re.findall(r"https://[^\s\"<]+", part.get_content())}
     [url] = links
+    return _read(url)
+
+
+def _read(url: str) -> Link:
     return read_link(parse_qs(urlsplit(url).query)["token"][0], SECRET)
 
 
@@ -117,10 +122,24 @@ class MemoryTable:
 
 
 @dataclass
+class ApproverMail:
+    """A mail to an approver, as it was ordered."""
+
+    approver: str
+    link: str
+    mark: str
+    request: ApprovalRequest
+
+    @cached_property
+    def raw(self) -> bytes:
+        return make_mail(SENDER, self.approver, self.link, self.mark, self.request)
+
+
+@dataclass
 class Outbox:
     """The mail to approvers. Those in `rejected` get none, with this error."""
 
-    mails: list[tuple[str, bytes]] = field(default_factory=list)
+    mails: list[ApproverMail] = field(default_factory=list)
     rejected: dict[str, Exception] = field(default_factory=dict)
     before: Callable[[str], None] = lambda _: None
     after: Callable[[str], None] = lambda _: None
@@ -129,12 +148,12 @@ class Outbox:
         self.before("send")
         if approver in self.rejected:
             raise self.rejected[approver]
-        self.mails.append((approver, make_mail(SENDER, approver, link, mark, request)))
+        self.mails.append(ApproverMail(approver, link, mark, request))
         self.after("send")
 
     @property
     def asked(self) -> list[str]:
-        return [approver for approver, _ in self.mails]
+        return [mail.approver for mail in self.mails]
 
 
 @dataclass
@@ -178,10 +197,14 @@ class Company:
 
     def decide(self, state: HoldState, reason: str = "", approver: int = 0) -> HoldRecord:
         """Decide by the link of the last mail to an approver, as the page does."""
-        address = self.outbox.mails[approver][0]
-        link = link_of(self.outbox.mails[approver][1])
+        mail = self.outbox.mails[approver]
         found = self.table.decide(
-            HoldKey(*link.hold_key), state, reason=reason, decided_by=address, now=int(self.now), deadline=Deadline.after(5)
+            HoldKey(*_read(mail.link).hold_key),
+            state,
+            reason=reason,
+            decided_by=mail.approver,
+            now=int(self.now),
+            deadline=Deadline.after(5),
         )
         assert found is not None
         return found

@@ -50,10 +50,10 @@ def test_each_approver_gets_a_link_of_its_own_until_the_end_of_the_hold() -> Non
     company = Company()
     wait(company)
     [record] = company.table.records.values()
-    for approver, raw in company.outbox.mails:
-        link = link_of(raw)
+    for mail in company.outbox.mails:
+        link = link_of(mail.raw)
         assert link.hold_key == record.key
-        assert record.approvers[link.approver] == approver
+        assert record.approvers[link.approver] == mail.approver
         assert link.expires_at == record.timeout_at
 
 
@@ -385,7 +385,8 @@ def test_the_sender_of_an_outbound_message_is_asked_only_if_there_is_no_other_ap
 def test_the_mail_to_an_approver_is_not_held_by_the_rule_that_it_is_about() -> None:
     company = Company()
     wait(company)
-    approver, raw = company.outbox.mails[0]
+    mail = company.outbox.mails[0]
+    approver, raw = mail.approver, mail.raw
     subject = "Approve or reject: A subject"
     own = parsed(approver, subject=subject, messageId="1", invocationId="1")
     reply = company.attempt(own, raw)
@@ -406,7 +407,8 @@ def test_the_mail_to_an_approver_is_not_held_by_the_rule_that_it_is_about() -> N
 def test_a_forged_or_copied_mark_does_not_pass(change: Any) -> None:
     company = Company()
     wait(company)
-    approver, raw = company.outbox.mails[0]
+    mail = company.outbox.mails[0]
+    approver, raw = mail.approver, mail.raw
     forged = change(raw)
     assert forged != raw
     wait(company, event=parsed(approver, subject="Approve or reject: x", messageId="1", invocationId="1"), raw=forged)
@@ -415,7 +417,8 @@ def test_a_forged_or_copied_mark_does_not_pass(change: Any) -> None:
 def test_a_mark_expires_a_day_after_the_hold() -> None:
     company = Company()
     wait(company)
-    approver, raw = company.outbox.mails[0]
+    mail = company.outbox.mails[0]
+    approver, raw = mail.approver, mail.raw
     late = parsed(approver, subject="Approve or reject: x", messageId="1", invocationId="1")
     company.now = START + 2 * HOUR + 24 * HOUR - 1
     company.attempt(late, raw)

@@ -129,8 +129,13 @@ class _Attempt:
             if is_approval_mail[0]:
                 self.outcome = replace(self.outcome, notes=(*self.outcome.notes, _APPROVAL_MAIL))
                 return
-        for wanted in holds:
+        # The decisions of approvers first: if one is a rejection, no time-out replaces its reason.
+        for wanted in sorted(holds, key=self._has_decision, reverse=True):
             self._try([wanted], partial(self._look_up_record, wanted))
+
+    def _has_decision(self, wanted: WantedHold) -> bool:
+        record = self._records.get(self._key(wanted))
+        return record is not None and record.state in {HoldState.APPROVED, HoldState.REJECTED}
 
     def _read_records(self) -> None:
         found = self.holds.table.list_of_invocation(self._invocation, self.mail.deadline)
@@ -141,10 +146,12 @@ class _Attempt:
         key = self._key(wanted)
         record = self._records.get(key)
         if record is None:
-            if wanted.recipients:
+            if wanted.recipients & self.outcome.reached:
                 self._note_new(wanted)
             return
         wanted = wanted._replace(recipients=wanted.recipients | self._held(record))
+        if not self._has_decision(wanted) and not wanted.recipients & self.outcome.reached:
+            return
         if record.state is HoldState.PENDING and self._now >= record.timeout_at:
             # An approver may decide at this moment: the table has one decision, and that one counts.
             record = self._close(record, HoldState.TIMED_OUT)
@@ -160,15 +167,18 @@ class _Attempt:
     def _note_new(self, wanted: WantedHold) -> None:
         """Note a hold without a record. Its time has begun with the first record of the invocation, as WorkMail's rule timeout has."""
         begun_at = min((record.created_at for record in self._records.values()), default=self._now)
-        timeout_at = begun_at + wanted.hold.timeout_s
-        if self._now >= timeout_at:
-            self._apply(wanted, HoldState.TIMED_OUT)
-        else:
-            self._open.append(_OpenHold(wanted, partial(self._create, wanted, timeout_at)))
+        record = self._make_record(wanted, begun_at + wanted.hold.timeout_s)
+        if self._now < record.timeout_at:
+            self._open.append(_OpenHold(wanted, partial(self._create, wanted, record)))
+            return
+        # With its record, so that an attempt that runs at this moment decides likewise.
+        record = replace(record, state=HoldState.TIMED_OUT, decided_at=self._now)
+        self._records[record.key] = self.holds.table.create(record, self.mail.deadline) or record
+        self._look_up_record(wanted)
 
-    def _create(self, wanted: WantedHold, timeout_at: int) -> None:
+    def _make_record(self, wanted: WantedHold, timeout_at: int) -> HoldRecord:
         event, recipients = self.mail.event, self.outcome.recipients
-        record = HoldRecord(
+        return HoldRecord(
             key=self._key(wanted),
             rule=wanted.rule.name,
             message_id=event.message_id,
@@ -180,6 +190,8 @@ class _Attempt:
             created_at=self._now,
             timeout_at=timeout_at,
         )
+
+    def _create(self, wanted: WantedHold, record: HoldRecord) -> None:
         existing = self.holds.table.create(record, self.mail.deadline)
         self._records[record.key] = existing or record
         # Another attempt that runs at this moment has created an existing record, and asks.
