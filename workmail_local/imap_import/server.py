@@ -4,6 +4,7 @@ IMAPClient is the client: imaplib alone has no modified UTF-7 for names of folde
 """
 
 import imaplib
+import logging
 import re
 import socket
 import ssl
@@ -41,6 +42,10 @@ _TOO_LARGE: Final = re.compile(r"too large|too big|size limit|maximum.{0,20}size
 _QUOTA: Final = re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full|disk quota", re.IGNORECASE)
 _TEMPORARY: Final = frozenset({"UNAVAILABLE", "INUSE", "SERVERBUG", "CONTACTADMIN", "EXPUNGEISSUED"})
 _SPECIAL: Final = {str(use).lower(): use for use in (Use.SENT, Use.DRAFTS, Use.TRASH, Use.JUNK, Use.ARCHIVE)}
+
+
+# Its log has commands and answers, which have addresses and content.
+logging.getLogger("imapclient").setLevel(logging.CRITICAL)
 
 
 class CannotConnect(LocalError):

@@ -49,11 +49,7 @@ class TargetFolder:
         """Return the UID of a message that the server has; None if it lacks the message. The UID counts for no other message."""
         if self._needs_index:
             self._read_index(server)
-        candidates = self._unclaimed.get(message.message_id, [])
-        # A server that changes messages may add a Message-ID.
-        if self._journal.rewrites and not message.message_id:
-            candidates = [stored for each in self._unclaimed.values() for stored in each]
-        for stored in candidates:
+        for stored in self._list_candidates(message.message_id):
             if self._is_same(message, stored, server):
                 self._unclaimed[stored.message_id].remove(stored)
                 return stored.uid
@@ -64,13 +60,21 @@ class TargetFolder:
         found = [stored for stored in server.list_messages(self.name, self._next_uid) if stored.message_id == message.message_id]
         return found[0].uid if len(found) == 1 else None
 
+    def _list_candidates(self, message_id: str) -> list[Stored]:
+        """Return the messages with this Message-ID, and then those in whose headers the server and this program may read another one.
+
+        QUIRK: `Message-ID  :`, and a broken line above the field; and some servers add a Message-ID.
+        """
+        names = [message_id, ""] if message_id else ["", *filter(None, self._unclaimed)]
+        return [stored for name in names for stored in self._unclaimed.get(name, ())]
+
     def _is_same(self, message: Message, stored: Stored, server: ImapServer) -> bool:
         if stored.size == message.size:
             stored.digest = stored.digest or digest(server.read(self.name, stored.uid))
             if stored.digest == message.digest:
                 return True
         # Without the same bytes, Message-ID and internal date decide; without a Message-ID, only in what was added since the import began.
-        known = bool(message.message_id) or stored.uid >= self._first_uid
+        known = stored.message_id == message.message_id if message.message_id else stored.uid >= self._first_uid
         return bool(self._journal.rewrites) and known and abs(_seconds(stored.date) - _seconds(message.date)) <= _SAME_S
 
     def _read_index(self, server: ImapServer) -> None:

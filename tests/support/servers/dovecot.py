@@ -1,27 +1,31 @@
-"""Dovecot from Debian's package, as a private server without rights: its own folder, its own users, ports of the loopback interface."""
+"""Dovecot from Debian's package, as a private server without rights: its own folder, any user, ports of the loopback interface."""
 
 import grp
 import os
 import pwd
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from tests.support.servers.caldav import debian
 from tests.support.servers.caldav.processes import find_port, give, run_server
 from tests.support.servers.certificates import ServerCertificate
 
 PROGRAM: Final = Path("/usr/sbin/dovecot")
 USER: Final = "ana@example.com"
 MASTER: Final = "admin"
-PASSWORD: Final = "correct horse"
+PASSWORD: Final = "correct-horse"
 
 _SERVED_BY: Final = "nobody"
 """The user of all processes if this one is root."""
 
 _SETTINGS: Final = """\
 base_dir = {folder}/run
+libexec_dir = {programs}
 state_dir = {folder}/state
 log_path = /dev/stderr
 protocols = imap
@@ -58,8 +62,8 @@ passdb {{
   master = yes
 }}
 passdb {{
-  driver = passwd-file
-  args = {folder}/users
+  driver = static
+  args = password={password}
 }}
 userdb {{
   driver = static
@@ -91,15 +95,20 @@ plugin {{
 class Dovecot:
     """A running server."""
 
+    folder: Path
     port: int
     tls_port: int
+
+    def reload(self) -> None:
+        """Read the settings again."""
+        os.kill(int((self.folder / "run/master.pid").read_text()), signal.SIGHUP)
 
 
 @contextmanager
 def running(
     folder: Path, certificate: ServerCertificate | None = None, *, mail_format: str = "maildir", separator: str = "/", quota: str = ""
 ) -> Iterator[Dovecot]:
-    """Run Dovecot with one user and one master user.
+    """Run Dovecot with any user and one master user.
 
     Args:
         mail_format: of Dovecot's storage, such as `maildir` or `sdbox`.
@@ -110,13 +119,14 @@ def running(
     port, tls_port = find_port(), find_port()
     for name in ("run", "state", "mail"):
         (folder / name).mkdir()
-    (folder / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n", "utf-8")
     (folder / "masters").write_text(f"{MASTER}:{{PLAIN}}{PASSWORD}\n", "utf-8")
     if certificate:
         (folder / "server.pem").write_bytes(certificate.chain.read_bytes())
         (folder / "server.key").write_bytes(certificate.key.read_bytes())
     settings = _SETTINGS.format(
         folder=folder,
+        programs=_find_programs(folder.parent),
+        password=PASSWORD,
         user=entry.pw_name,
         group=grp.getgrgid(entry.pw_gid).gr_name,
         uid=entry.pw_uid,
@@ -134,4 +144,16 @@ def running(
     give(folder, entry.pw_name)
     user = entry.pw_name if os.geteuid() == 0 else None
     with run_server([PROGRAM, "-F", "-c", folder / "dovecot.conf"], folder=folder, port=port, user=user):
-        yield Dovecot(port, tls_port)
+        yield Dovecot(folder, port, tls_port)
+
+
+@cache
+def _find_programs(folder: Path) -> Path:
+    """Return a folder with Dovecot's programs. Cyrus conflicts with the package of two of them, so that one is unpacked only."""
+    unpacked = folder / "dovecot-imapd"
+    debian.unpack("dovecot-imapd", "dovecot-core", unpacked)
+    programs = unpacked / "usr/lib/dovecot"
+    for each in Path("/usr/lib/dovecot").iterdir():
+        if not (programs / each.name).exists():
+            (programs / each.name).symlink_to(each)
+    return programs

@@ -1,4 +1,4 @@
-"""Installs the calendar servers of Debian, where that cannot change a machine that people use."""
+"""Installs the servers of Debian, where that cannot change a machine that people use."""
 
 import os
 import shutil
@@ -14,6 +14,7 @@ PACKAGES: Final = {
     "cyrus-caldav": "/usr/lib/cyrus/bin/httpd",
     "cyrus-imapd": "/usr/lib/cyrus/bin/imapd",
     "sasl2-bin": "/usr/sbin/saslpasswd2",
+    "dovecot-core": "/usr/sbin/dovecot",
     "sogo": "/usr/sbin/sogod",
     "php-sabre-dav": "/usr/share/php/Sabre/DAV/Server.php",
     "php-cli": "/usr/bin/php",
@@ -41,6 +42,21 @@ def require() -> None:
         raise Missing(reason)
 
 
+def unpack(package: str, same_version_as: str, folder: Path) -> None:
+    """Download a package, and unpack it into a folder: its own installation would remove another one, which it conflicts with.
+
+    Raises:
+        Missing: apt-get fails.
+    """
+    version = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", same_version_as], capture_output=True, text=True, check=True).stdout
+    folder.mkdir()
+    wanted = ["download", "-qq", f"{package}={version}"]
+    if problem := _run_apt(wanted, folder) and (_run_apt(["update", "-qq"]) or _run_apt(wanted, folder)):
+        raise Missing(problem)
+    [archive] = folder.glob("*.deb")
+    subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
+
+
 @cache
 def _install() -> str:
     """Install the missing packages once a process. Return why that is not possible, or nothing."""
@@ -61,11 +77,18 @@ def _install() -> str:
     return ""
 
 
-def _run_apt(command: list[str]) -> str:
+def _run_apt(command: list[str], folder: Path | None = None) -> str:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
     try:
         done = subprocess.run(
-            ["apt-get", *command], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_APT_S, check=False
+            ["apt-get", *command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_APT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return f"apt-get {command[0]} took longer than {_APT_S} s"
