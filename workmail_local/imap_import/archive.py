@@ -26,6 +26,7 @@ MAX_RATIO: Final = 200
 _RATIO_FROM: Final = 1_000_000
 """Octets of a message from which the ratio counts: a small message is no danger."""
 
+_PLAIN: Final = re.compile(r"[!-~]+(?: [!-~]+)*")
 _UTF8: Final = 0x800
 _ENCRYPTED: Final = 0x1
 _MAILDIR: Final = frozenset({"cur", "new", "tmp"})
@@ -73,11 +74,10 @@ class Archive:
         self.path = path
         self._zip = zip_file
         self._max_ratio = max_ratio
-        files = [info for info in zip_file.infolist() if not info.is_dir()]
-        names = [_decode_name(info) for info in files]
+        files = [(info, _decode_name(info)) for info in zip_file.infolist()]
         # QUIRK: some programs on Windows write backslashes; in a zip file with slashes a backslash is part of a name.
-        separator = "/" if any("/" in name for name in names) else "\\"
-        found = [_to_entry(info, name, separator) for info, name in zip(files, names, strict=True)]
+        separator = "/" if any("/" in name for _, name in files) else "\\"
+        found = [_to_entry(info, name, separator) for info, name in files if not name.endswith(separator)]
         self.entries = sorted(found, key=lambda entry: (entry.folder, entry.info.header_offset))
 
     def read(self, entry: Entry) -> bytes:
@@ -145,5 +145,7 @@ def _to_entry(info: ZipInfo, name: str, separator: str) -> Entry:
 
 def clean_name(text: str) -> str:
     """Return a name for one level of folders: composed (NFC), without control characters, without spaces around it."""
+    if _PLAIN.fullmatch(text):
+        return text
     composed = unicodedata.normalize("NFC", text)
     return re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in composed)).strip()
