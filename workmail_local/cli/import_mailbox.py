@@ -16,9 +16,9 @@ from workmail_local.console.rows import format_cell, limit_rows, wrap
 from workmail_local.console.style import WIDTH, Style, format_count
 from workmail_local.console.text_columns import escape_controls
 from workmail_local.errors import InvalidArgument
-from workmail_local.imap_import.archive import Archive, open_archive
+from workmail_local.imap_import.archive import MAX_RATIO, Archive, open_archive
 from workmail_local.imap_import.journal import default_path, open_journal
-from workmail_local.imap_import.plan import Choices, Layout
+from workmail_local.imap_import.plan import CALENDAR_FOLDER, Choices, Layout
 from workmail_local.imap_import.report import Report, write_reports
 from workmail_local.imap_import.run import Options, Run, check
 from workmail_local.imap_import.server import CannotConnect, ConnectionLost, ImapServer, Login, check_security
@@ -44,14 +44,14 @@ def import_mailbox(options: argparse.Namespace) -> int:
         LocalError: the command cannot run: an option, a file, the connection or the login.
         OSError: a file cannot be read or written.
     """
-    choices = Choices(dict(options.folder), options.skip, options.into or "", None if options.no_calendar else options.calendar)
+    choices = Choices(dict(options.folder), options.skip, options.into or "", _choose_calendar(options))
     login = _read_login(options)
     if options.journal and len(options.zip) > 1:
         raise InvalidArgument("--journal is for one zip file")
     reports: list[Report] = []
     try:
         for path in options.zip:
-            with open_archive(path, max_ratio=options.max_ratio) as archive:
+            with open_archive(path, max_ratio=MAX_RATIO if options.max_ratio is None else options.max_ratio) as archive:
                 report = Report(path.name, login.host if login else "")
                 reports.append(report)
                 _process(archive, choices, login, report, options)
@@ -77,6 +77,10 @@ def _process(archive: Archive, choices: Choices, login: Login | None, report: Re
             Run(archive, journal, lambda: ImapServer(login), Options(choices, options.seen), report, bar.show).start()
     finally:
         bar.end()
+
+
+def _choose_calendar(options: argparse.Namespace) -> str | None:
+    return None if options.no_calendar else options.calendar or CALENDAR_FOLDER
 
 
 def _read_login(options: argparse.Namespace) -> Login | None:

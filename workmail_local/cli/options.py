@@ -232,12 +232,12 @@ def _add_import(importer: argparse.ArgumentParser) -> None:
     importer.add_argument("--into", type=_folder, metavar="FOLDER", help="create all folders in this one, instead of in the mailbox")
     calendar = importer.add_mutually_exclusive_group()
     calendar_folder = "the folder for calendar items, which stay messages (default: WorkMail calendar)"
-    calendar.add_argument("--calendar", type=_folder, default="WorkMail calendar", metavar="FOLDER", help=calendar_folder)
+    calendar.add_argument("--calendar", type=_folder, metavar="FOLDER", help=calendar_folder)
     calendar.add_argument("--no-calendar", action="store_true", help="do not import calendar items")
     seen = "which messages become read (default: auto: as in the export, and all without a status)"
     importer.add_argument("--seen", choices=["auto", "all", "none"], default="auto", help=seen)
     ratio = "skip a large message that is compressed more than N to 1 (default: 200; 0: never)"
-    importer.add_argument("--max-ratio", type=_in(RATIO), default=200, metavar="N", help=ratio)
+    importer.add_argument("--max-ratio", type=_in(RATIO), metavar="N", help=ratio)
     journal = "the file that makes a second run continue (default: next to the zip file)"
     importer.add_argument("--journal", type=Path, metavar="FILE", help=journal)
     importer.add_argument("--report", type=Path, metavar="FILE.json", help="write the result, with each message that was not imported")

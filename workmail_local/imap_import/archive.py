@@ -29,6 +29,7 @@ _RATIO_FROM: Final = 1_000_000
 _PLAIN: Final = re.compile(r"[!-~]+(?: [!-~]+)*")
 _UTF8: Final = 0x800
 _ENCRYPTED: Final = 0x1
+_RECORDS: Final = frozenset({".json", ".log", ".csv", ".txt", ".xml"})
 _MAILDIR: Final = frozenset({"cur", "new", "tmp"})
 _DAMAGE: Final = (BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
 """What zipfile raises for a damaged entry, an unknown compression, or a password."""
@@ -55,6 +56,11 @@ class Entry:
     info: ZipInfo
     folder: tuple[str, ...]
     name: str
+
+    @property
+    def is_record(self) -> bool:
+        """Whether this is a record of the export, such as its report, and no message: a file above all folders with such an ending."""
+        return not self.folder and Path(self.name).suffix.lower() in _RECORDS
 
     @property
     def path(self) -> str:

@@ -56,12 +56,10 @@ class Target:
     Attributes:
         name: its name on the server; "" when its messages are not imported.
         use: its special use; None for none.
-        reason: why its messages are not imported.
     """
 
     name: str
     use: Use | None = None
-    reason: str = ""
 
 
 def plan_folders(folders: Iterable[Path], choices: Choices, layout: Layout) -> dict[Path, Target]:
@@ -81,7 +79,7 @@ def plan_folders(folders: Iterable[Path], choices: Choices, layout: Layout) -> d
     found = {}
     for folder, name in names.items():
         if any(name[: len(each)] == each for each in skipped):
-            found[folder] = Target("", None, "skipped by --skip")
+            found[folder] = Target("")
             continue
         longest = max((old for old in renamed if name[: len(old)] == old), key=len, default=None)
         rest = folder[root + len(longest or ()) :]
@@ -119,7 +117,7 @@ def _place(path: Path, choices: Choices, layout: Layout) -> Target:
     rest = path[1:]
     if use is Use.CALENDAR:
         if choices.calendar is None:
-            return Target("", use, "calendar item, skipped by --no-calendar")
+            return Target("", use)
         return _name((*choices.calendar.split("/"), *rest), choices.into, layout, use)
     if use is None or (use is Use.ARCHIVE and use not in layout.uses):
         return _name(path, choices.into, layout)

@@ -18,6 +18,7 @@ from workmail_local.imap_import.target_folder import TargetFolder
 ATTEMPTS: Final = 8
 """Attempts to connect, or to store one message, before the run stops."""
 
+_RECORD: Final = Target("")
 _LONGEST_PAUSE_S: Final = 60.0
 _LONGEST_SUGGESTED_S: Final = 3600.0
 
@@ -258,4 +259,4 @@ def plan(archive: Archive, choices: Choices, layout: Layout, report: Report) -> 
     report.folders.extend(counts.values())
     for entry in archive.entries:
         counts[entry.folder].messages += 1
-    return [(entry, targets[entry.folder], counts[entry.folder]) for entry in archive.entries]
+    return [(entry, _RECORD if entry.is_record else targets[entry.folder], counts[entry.folder]) for entry in archive.entries]

@@ -56,6 +56,7 @@ class Mailbox:
         faults: by number of the APPEND, counted from 1 over all connections: `cut` (the connection ends in the middle of the message),
             `lost` (the message is stored, and the connection ends before the answer), `late` (as `lost`, but stored after the next
             login), or an answer such as `NO [OVERQUOTA] full` or `BYE shutting down`.
+        kill: called before a connection ends by a fault.
         early: answers to `faults` come before the message (only without LITERAL+).
         rewrite: changes each message that is stored, as Exchange does.
         logins: the user names that logged in, with the administrator's after `<`.
@@ -71,6 +72,7 @@ class Mailbox:
     early: bool = False
     rewrite: Callable[[bytes], bytes] = bytes
     refuses_keywords: bool = False
+    kill: Callable[[], None] = lambda: None
     appends: int = 0
     logins: list[str] = field(default_factory=list)
     fetched: int = 0
@@ -219,6 +221,7 @@ class _Session:
             self._send("+ go on")
         if fault == "cut":
             self._handler.rfile.read(size // 2)
+            self._mailbox.kill()
             raise _Ended
         content = self._handler.rfile.read(size)
         assert self._handler.rfile.readline() == b"\r\n"
@@ -235,6 +238,7 @@ class _Session:
             return self._end(fault)
         uid = folder.add(self._mailbox.rewrite(content), flags, date)
         if fault == "lost":
+            self._mailbox.kill()
             raise _Ended
         return f"OK [APPENDUID {folder.validity} {uid}] done" if "UIDPLUS" in self._mailbox.capabilities else "OK done"
 

@@ -1,8 +1,10 @@
 """The command `workmail-hooks import`: options, logins, output, report and exit status."""
 
 import json
+import signal
 import ssl
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +64,7 @@ def test_a_complete_import_ends_with_0_and_a_table(mailbox: Mailbox, port: int, 
 
 
 def test_the_report_names_each_message_that_was_not_imported(port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = {"Inbox/1.eml": message(1), "Inbox/2.eml": b"", "Inbox/3.eml": message(3, "a\0b"), "notes.txt": b"Hello\n"}
+    files = {"Inbox/1.eml": message(1), "Inbox/2.eml": b"", "Inbox/3.eml": message(3, "a\0b"), "Inbox/notes.txt": b"Hello\n"}
     path, report = write_zip(tmp_path / "ana.zip", files), tmp_path / "report.json"
     assert main(local(path, port, "--report", str(report))) == 1
     [found] = json.loads(report.read_bytes())["archives"]
@@ -71,10 +73,15 @@ def test_the_report_names_each_message_that_was_not_imported(port: int, tmp_path
     assert {each["path"]: each["reason"] for each in found["notImported"]} == {
         "Inbox/2.eml": "empty",
         "Inbox/3.eml": "contains NUL bytes, which IMAP cannot store",
-        "notes.txt": "not a message: it does not begin with a header field",
+        "Inbox/notes.txt": "not a message: it does not begin with a header field",
     }
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
     assert "3 messages not imported, 1 there." in capsys.readouterr().out
+
+
+def test_a_record_of_the_export_is_no_missing_message(mailbox: Mailbox, port: int, tmp_path: Path) -> None:
+    assert main(local(write_zip(tmp_path / "ana.zip", {"Inbox/1.eml": message(1), "report.json": b"{}"}), port)) == 0
+    assert mailbox.appends == 1
 
 
 def test_a_stopped_import_ends_with_3_and_the_same_command_continues_it(mailbox: Mailbox, port: int, path: Path) -> None:
@@ -82,6 +89,17 @@ def test_a_stopped_import_ends_with_3_and_the_same_command_continues_it(mailbox:
     assert main(local(path, port)) == command.STOPPED
     assert main(local(path, port)) == 0
     assert (len(mailbox.contents("INBOX")), len(mailbox.contents("Work"))) == (2, 1)
+
+
+def test_a_killed_import_continues_and_doubles_nothing(mailbox: Mailbox, port: int, path: Path) -> None:
+    mailbox.faults = {1: "lost", 2: "cut", 3: "lost"}
+    statuses = []
+    for _ in range(4):
+        with subprocess.Popen([sys.executable, "-m", "workmail_local", *local(path, port)], stderr=subprocess.DEVNULL) as process:
+            mailbox.kill = process.kill
+        statuses.append(process.returncode)
+    assert statuses == [-signal.SIGKILL] * 3 + [0]
+    assert (sorted(mailbox.contents("INBOX")), mailbox.contents("Work")) == ([message(1), message(2)], [message(3)])
 
 
 def test_the_journal_has_no_content_and_is_readable_by_its_user_alone(port: int, path: Path) -> None:
