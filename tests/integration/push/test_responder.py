@@ -19,10 +19,13 @@ import pytest
 from exchangelib.services import SendNotification
 from exchangelib.util import MNS, SOAPNS, to_xml
 
+from mailhooks.deadline import Deadline
 from mailhooks.push.callback_token import make_callback_url
 from mailhooks.push.delivered_events import CLAIM_S, KEEP_S
+from mailhooks.push.events import EventBus, build_entry
 from mailhooks.push.handler import push_handler
-from mailhooks.push.notification import MAX_OCTETS
+from mailhooks.push.notification import MAX_OCTETS, Event
+from mailhooks.push.subscription_table import State, Subscription
 from mailhooks.settings import Settings
 from tests.support.push import MAILBOX, NAME, SECRET, SUBSCRIPTION_ID, InProcess, PushServices, event_xml, message_xml, post_xml
 from tests.support.serving import Quiet, serving
@@ -136,6 +139,19 @@ def test_a_post_that_is_repeated_changes_nothing_more(push: Push) -> None:
     assert push.services.received() == []
     assert push.services.rows()[push.services.events_table] == rows
     assert [line["duplicates"] for line in push.lines()] == [0, 1]
+
+
+def test_a_subscription_that_replaces_a_lost_one_gets_no_event_twice(push: Push) -> None:
+    push.post()
+    push.services.subscribe("the-new-one")
+    assert status_of(push.post(post_xml(message_xml([event_xml(), event_xml(watermark="w2")], "the-new-one")))) == "OK"
+    assert [event["detail"]["watermark"] for event in push.services.received()] == ["w1", "w2"]
+
+
+def test_the_last_event_on_the_bus_is_recorded_for_the_next_subscription(push: Push) -> None:
+    push.post(post_xml(message_xml([event_xml(), event_xml(watermark="w2"), event_xml("Status", "w3")])))
+    [row] = push.services.rows()[push.services.subscriptions_table]
+    assert row["watermark"] == {"S": "w2"}
 
 
 def test_a_post_with_one_more_event_puts_only_that_on_the_bus(push: Push) -> None:
@@ -291,15 +307,20 @@ def test_an_event_is_remembered_for_a_week(push: Push) -> None:
 
 
 class FaultyBus:
-    """An EventBridge in front of moto's that fails as a test orders: whole requests, and entries of a batch.
+    """An EventBridge that fails as a test orders: whole requests, and entries of a batch.
 
     Attributes:
         faults: for each request: an HTTP status, an error code for the first half of its entries, or None.
+        entries: those that it has accepted.
     """
 
-    def __init__(self, wm: LocalWorkMail, faults: Callable[[], int | str | None]) -> None:
+    def __init__(self, faults: Callable[[], int | str | None]) -> None:
         self.faults = faults
-        self._events = wm.client("events")
+        self.entries: list[dict[str, Any]] = []
+
+    def watermarks(self) -> Counter[str]:
+        """Count the accepted entries by watermark."""
+        return Counter(json.loads(entry["Detail"])["watermark"] for entry in self.entries)
 
     @contextlib.contextmanager
     def serve(self) -> Iterator[str]:
@@ -321,30 +342,29 @@ class FaultyBus:
             code = "ThrottlingException" if fault == 400 else "InternalException"
             return fault, {"__type": code, "message": "ordered by a test"}
         failing = (len(entries) + 1) // 2 if fault else 0
-        if good := entries[failing:]:
-            self._events.put_events(Entries=[{**entry, "Time": entry.get("Time", 0)} for entry in good])
-        results = [{"ErrorCode": fault}] * failing + [{"EventId": "1"}] * len(good)
+        self.entries += entries[failing:]
+        results = [{"ErrorCode": fault}] * failing + [{"EventId": "1"}] * (len(entries) - failing)
         return 200, {"FailedEntryCount": failing, "Entries": results}
 
 
-def test_events_that_the_bus_rejects_are_sent_again_and_each_is_there_once(
-    services: PushServices, wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_entries_that_the_bus_rejects_are_sent_again_and_each_is_there_once(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
     faults: list[int | str | None] = ["ThrottlingException", 500, "InternalFailure", 400, None]
     waiting = iter(faults)
-    with FaultyBus(wm, lambda: next(waiting, None)).serve() as url:
+    subscription = Subscription(SUBSCRIPTION_ID, MAILBOX, NAME, State.ACTIVE)
+    entries = [build_entry("bus", subscription, Event("NewMail", f"w{number}", None, {}, None), f"key{number}") for number in range(25)]
+    bus = FaultyBus(lambda: next(waiting, None))
+    with bus.serve() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", url)
-        with serve(services) as push:
-            events = [event_xml(watermark=f"w{number}") for number in range(25)]
-            assert status_of(push.post(post_xml(message_xml(events)))) == "OK"
-    assert Counter(event["detail"]["watermark"] for event in services.received()) == {f"w{number}": 1 for number in range(25)}
+        assert EventBus(sleep=lambda _: None).put(entries, Deadline.after(300)) == {}
+    assert bus.watermarks() == {f"w{number}": 1 for number in range(25)}
 
 
 def test_events_that_the_bus_rejects_for_good_are_posted_again(
-    services: PushServices, wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    services: PushServices, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     faults: list[str | None] = ["NotAuthorizedException"]
-    with FaultyBus(wm, lambda: faults[0]).serve() as url:
+    bus = FaultyBus(lambda: faults[0])
+    with bus.serve() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", url)
         with serve(services, lambda: capsys.readouterr().out) as push:
             body = post_xml(message_xml(event_xml(watermark=f"w{number}") for number in range(4)))
@@ -352,9 +372,10 @@ def test_events_that_the_bus_rejects_for_good_are_posted_again(
             [line] = push.lines()
             assert (line["events"], line["notDelivered"], line["reason"]) == (2, 2, "Misconfigured")
             assert len(services.rows()[services.events_table]) == 2, "the claims of the failed events are released"
+            assert "watermark" not in services.rows()[services.subscriptions_table][0]
             faults[0] = None
             assert status_of(push.post(body)) == "OK"
-    assert sorted(event["detail"]["watermark"] for event in services.received()) == ["w0", "w1", "w2", "w3"]
+    assert bus.watermarks() == {f"w{number}": 1 for number in range(4)}
 
 
 def post_all(push: Push, bodies: list[str], threads: int = 8) -> Counter[int]:
@@ -379,7 +400,7 @@ def post_all(push: Push, bodies: list[str], threads: int = 8) -> Counter[int]:
 
 @pytest.mark.parametrize("notifications", [60, pytest.param(1000, marks=pytest.mark.slow)])
 def test_each_event_of_repeated_and_reordered_notifications_is_on_the_bus_once(
-    services: PushServices, wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch, notifications: int
+    services: PushServices, monkeypatch: pytest.MonkeyPatch, notifications: int
 ) -> None:
     draw = random.Random(19)
     watermarks = [f"w{number}" for number in range(notifications)]
@@ -393,11 +414,12 @@ def test_each_event_of_repeated_and_reordered_notifications_is_on_the_bus_once(
     def fault() -> int | str | None:
         return chance.choice([500, 400, "ThrottlingException", "InternalFailure"]) if chance.random() < 0.15 else None
 
-    with FaultyBus(wm, fault).serve() as url:
+    bus = FaultyBus(fault)
+    with bus.serve() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", url)
         with serve(services) as push:
             statuses = post_all(push, bodies)
     assert statuses[200] == notifications
     assert statuses.keys() <= {200, 503}
     expected = dict.fromkeys((watermark for window in windows for watermark in window), 1)
-    assert Counter(event["detail"]["watermark"] for event in services.received()) == expected
+    assert bus.watermarks() == expected

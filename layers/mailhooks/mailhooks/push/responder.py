@@ -36,7 +36,7 @@ class Subscriptions(Protocol):
 
     def find(self, subscription_id: str, deadline: Deadline) -> Subscription | None: ...
 
-    def heard(self, subscription_id: str, at: int, deadline: Deadline) -> None: ...
+    def heard(self, subscription_id: str, at: int, deadline: Deadline, *, watermark: str = "") -> None: ...
 
 
 class Delivered(Protocol):
@@ -117,9 +117,8 @@ class Responder:
                 live += ((subscription, event) for event in notification.events)
         if live:
             outcome.status = SubscriptionStatus.OK
-            for subscription in dict.fromkeys(subscription for subscription, _ in live):
-                self._subscriptions.heard(subscription.id, int(self._clock()), deadline)
             self._deliver(live, owner, deadline, outcome)
+            self._record(live, deadline, outcome)
         return outcome
 
     def _find(self, key: str, notifications: tuple[Notification, ...], deadline: Deadline) -> dict[str, Subscription]:
@@ -161,6 +160,17 @@ class Responder:
                 outcome.unrecorded = error
         self._release(failed, owner)
 
+    def _record(self, live: list[tuple[Subscription, Event]], deadline: Deadline, outcome: Outcome) -> None:
+        """Record that the subscriptions are alive and, if all events are on the bus, the last of them: a new subscription begins there."""
+        last = {subscription.id: "" for subscription, _ in live}
+        if outcome.error is None:
+            last |= {subscription.id: event.watermark for subscription, event in live if not event.is_heartbeat}
+        try:
+            for subscription_id, watermark in last.items():
+                self._subscriptions.heard(subscription_id, int(self._clock()), deadline, watermark=watermark)
+        except MailhooksError as error:
+            outcome.error = outcome.error or error
+
     def _put(self, keys: list[str], by_key: dict[str, tuple[Subscription, Event]], deadline: Deadline, outcome: Outcome) -> list[str]:
         """Put events on the bus. Return the keys of those that failed."""
         if not keys:
@@ -179,6 +189,10 @@ class Responder:
 
 
 def _identify(subscription: Subscription, event: Event) -> str:
-    """Return the key of an event: a digest of its subscription, watermark, kind, and item or folder."""
+    """Return the key of an event: a digest of its mailbox, the subscription's name, and its watermark, kind, time, and item or folder.
+
+    Not of the subscription's ID: a subscription that replaces a lost one begins at a watermark of it, and may get some of its events again.
+    """
     ids = [[name, found.id] for name, found in sorted(event.ids.items())]
-    return digest(json.dumps([subscription.id, event.watermark, event.kind, ids]), 24)
+    parts = [subscription.mailbox, subscription.name, event.watermark, event.kind, str(event.time), ids]
+    return digest(json.dumps(parts), 24)
