@@ -20,7 +20,7 @@ LAMBDA_PYTHON = $(shell for each in "$$PYTHON313" "$${PYENV_ROOT:-$$HOME/.pyenv}
 # Mail parsers of npm for tests, which are skipped without Node.js.
 PARSERS := tests/support/parsers
 PARSERS_READY := $(if $(shell command -v npm),$(PARSERS)/node_modules/.ready)
-TEMPLATES := template.yaml $(wildcard organization/template.yaml push/template.yaml samples/*/template.yaml)
+TEMPLATES := template.yaml $(wildcard organization/template.yaml export/template.yaml push/template.yaml samples/*/template.yaml)
 # One test process for each processor, at most four: each process starts servers of its own.
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
-_CODE: Final = ("CodeUri", "ContentUri")
+_CODE: Final = ("CodeUri", "ContentUri", "DefinitionUri")
 """Properties with a local folder until `sam package` uploads it; SAM's transform accepts only addresses of S3."""
 
 

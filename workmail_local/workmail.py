@@ -14,7 +14,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from email.message import Message
@@ -29,6 +29,8 @@ from mailhooks.contract.limits import BUCKET_PATTERN
 from mailhooks.report_names import HoldState
 from workmail_local.aws.dead_letters import send_dead_letter
 from workmail_local.aws.directory import fill_organization
+from workmail_local.aws.export_jobs import ExportedItem
+from workmail_local.aws.organization import Entity
 from workmail_local.aws.rewritten_objects import RewrittenObjects
 from workmail_local.aws.services import APPROVAL_PATH, LocalAws
 from workmail_local.aws_client import REGION
@@ -434,6 +436,13 @@ class LocalWorkMail(LocalAws):
         """
         addresses = self.configuration.mailboxes(address) or (address,)
         return [copy for each in addresses for copy in self.mail_server.maildirs.delivered(each, *destinations)]
+
+    def _read_mailbox(self, entity: Entity) -> Iterable[ExportedItem]:
+        """Return the messages in the inbox and the junk folder of an entity."""
+        if not self.has_history:
+            return ()
+        copies = self.delivered(entity.email, Destination.INBOX, Destination.JUNK)
+        return [ExportedItem(str(copy.destination), copy.raw) for copy in copies]
 
     def dropped(self) -> list[tuple[bytes, dict[str, Any]]]:
         """Return the dropped messages, oldest first, each with the reason."""

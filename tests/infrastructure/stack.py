@@ -268,7 +268,7 @@ def _translate(template: Document, parameters: Mapping[str, str], region: str) -
     """Return the template after SAM's transform, as if `sam package` had uploaded its folders."""
     template = copy.deepcopy(template)
     for resource in template["Resources"].values():
-        for folder in ("CodeUri", "ContentUri"):
+        for folder in ("CodeUri", "ContentUri", "DefinitionUri"):
             if folder in resource.get("Properties", {}):
                 resource["Properties"][folder] = f"s3://packages/{resource['Properties'][folder]}"
     session = boto3.Session(region_name=region)

@@ -109,6 +109,19 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
         "m-1", "0" * 32, f"m-{'g' * 32}", f"M-{'0' * 32}", f"m-{'0' * 33}", "example", "d-1234567890", "*", f"'m-{'0' * 32}'", "alias",
     ),
     "AVAILABILITY_SECRET": ("a b", "a;b", "a,b", "'a'", "[a]", "{}", "a\nb", "é", "a*", "a?b"),
+    "EXPORT_BUCKET": ("a", "Bucket", "a b", "bucket/key", "s3://bucket", "arn:aws:s3:::bucket", "x" * 64, "-ab", "büro", "a,b"),
+    "EXPORT_ROLE": (
+        "export", "role/export", "arn:aws:iam::123456789012:user/a", "arn:aws:iam::1:role/a", "arn:aws:iam::123456789012:role/*",
+        "arn:aws:iam:::role/a", "arn:aws:sts::123456789012:role/a", "arn:aws:iam::123456789012:role/a b", "a@example.com", "*",
+    ),
+    "EXPORT_KEY": (
+        "1234abcd", "alias/a", "key/a", "arn:aws:kms:eu-west-1:123456789012:alias/a", "arn:aws:kms:eu-west-1:123456789012:key/*",
+        "arn:aws:kms::123456789012:key/a", "arn:aws:kms:eu-west-1:1:key/a", "arn:aws:s3:eu-west-1:123456789012:key/a", "a b", "*",
+    ),
+    "REPORT_TOPIC": (
+        "topic", "a@example.com", "arn:aws:sqs:eu-west-1:123456789012:a", "arn:aws:sns:eu-west-1:123456789012:*", "*", "a b",
+        "arn:aws:sns::123456789012:a", "arn:aws:sns:eu-west-1:1:a", "arn:aws:sns:eu-west-1:123456789012:a/b", "https://example.com",
+    ),
     "PUSH_URL": (
         "http:", "push.example.com", "//push.example.com", "ftp://a.example", "https:///a", "https://a b/", "'https://a/'", "a", "https",
         "[]",

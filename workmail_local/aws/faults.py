@@ -23,6 +23,12 @@ Operation = Literal[
     "DescribeEntity",
     "AssumeImpersonationRole",
     "Subscribe",
+    "ListResources",
+    "GetMailboxDetails",
+    "StartMailboxExportJob",
+    "DescribeMailboxExportJob",
+    "ListMailboxExportJobs",
+    "CancelMailboxExportJob",
 ]
 
 
@@ -36,6 +42,7 @@ class Fault:
         message: the text of the error.
         delay_s: seconds before the answer.
         times: number of calls that it still affects; None for no limit.
+        after: whether the service does the work first, so that only its answer is lost.
     """
 
     error: str | None
@@ -43,6 +50,7 @@ class Fault:
     message: str
     delay_s: float
     times: int | None = 1
+    after: bool = False
 
 
 class Faults:
@@ -61,11 +69,13 @@ class Faults:
         times: int | None = 1,
         delay_s: float = 0.0,
         message: str = "injected by a test",
+        after: bool = False,
     ) -> None:
         """Add a fault for the next `times` calls of an operation; None for all calls until `clear`.
 
         Args:
             operation: `get` or `put` of the Message Flow API, or an operation of the WorkMail API by its name.
+            after: whether an operation of the WorkMail API does its work, and only the answer is lost.
 
         Raises:
             ValueError: there is no such operation, or the fault has neither an error nor a delay.
@@ -75,7 +85,7 @@ class Faults:
         if error is None and delay_s <= 0:
             raise ValueError("a fault needs an error, a delay, or both")
         with self._lock:
-            self._queues.setdefault(operation, []).append(Fault(error, status, message, delay_s, times))
+            self._queues.setdefault(operation, []).append(Fault(error, status, message, delay_s, times, after))
 
     def clear(self) -> None:
         """Remove all faults that are still to come."""

@@ -1,4 +1,4 @@
-"""The users and groups of an organization, in memory, for the WorkMail API."""
+"""The users, groups and resources of an organization, in memory, for the WorkMail API."""
 
 import time
 import uuid
@@ -14,13 +14,16 @@ TOKEN_LIFETIME_S: Final = 900
 
 @dataclass(slots=True)
 class Entity:
-    """A user or a group.
+    """A user, a group or a resource.
 
     Attributes:
-        kind: `USER` or `GROUP`.
+        kind: `USER`, `GROUP` or `RESOURCE`.
         email: the primary address; empty while the entity is not enabled.
         members: IDs of a group's members.
         display_name, role: of a user.
+        disabled_at: when it was disabled, in seconds since 1970; None if it never was enabled.
+        size_mb: of the mailbox.
+        has_mailbox: whether its mailbox can be exported.
     """
 
     kind: str
@@ -31,11 +34,14 @@ class Entity:
     members: list[str] = field(default_factory=list)
     display_name: str = ""
     role: str = "USER"
+    disabled_at: float | None = None
+    size_mb: float = 0.0
+    has_mailbox: bool = True
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 class Organization:
-    """An organization's users and groups, for tests to fill.
+    """An organization's users, groups and resources, for tests to fill.
 
     Attributes:
         id: of the organization.
@@ -50,7 +56,7 @@ class Organization:
         self.reset()
 
     def reset(self) -> None:
-        """Return to an organization without users and groups."""
+        """Return to an organization without users, groups and resources."""
         self.id = f"m-{uuid.uuid4().hex}"
         self.domains = ["example.com"]
         self.page_size = 2
@@ -60,7 +66,7 @@ class Organization:
         self._entities.clear()
 
     def clear(self) -> None:
-        """Remove all users and groups."""
+        """Remove all users, groups and resources."""
         self._entities.clear()
 
     def add_user(self, email: str, *, name: str = "", role: str = "USER", aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
@@ -72,6 +78,10 @@ class Organization:
         group = self._add("GROUP", email, aliases, state)
         self.add_members(group, *members)
         return group
+
+    def add_resource(self, email: str, *, state: str = "ENABLED") -> str:
+        """Add a room and return its ID."""
+        return self._add("RESOURCE", email, (), state)
 
     def add_members(self, group: str, *members: str) -> None:
         """Add members to a group; each is named by ID, name or address. A group may be its own member.
@@ -98,7 +108,7 @@ class Organization:
         return self._tokens.get(token, 0.0) > time.monotonic()
 
     def list_entities(self, kind: str) -> list[Entity]:
-        """Return the entities of the kind `USER` or `GROUP`."""
+        """Return the entities of the kind `USER`, `GROUP` or `RESOURCE`."""
         return [entity for entity in self._entities.values() if entity.kind == kind]
 
     def find(self, name: str, kind: str | None = None) -> Entity | None:

@@ -67,9 +67,15 @@ def check_signature(request: Request, service: str) -> None:
         raise ServiceError("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.", 403)
 
 
-async def apply_fault(faults: Faults, operation: Operation) -> None:
-    """Apply the injected fault for this call: wait, and raise a `ServiceError`."""
-    if fault := faults.next(operation):
-        await asyncio.sleep(fault.delay_s)
-        if fault.error is not None:
-            raise ServiceError(fault.error, fault.message, fault.status)
+async def apply_fault(faults: Faults, operation: Operation) -> ServiceError | None:
+    """Apply the injected fault for this call: wait, and raise a `ServiceError`, or return it for after the work."""
+    fault = faults.next(operation)
+    if fault is None:
+        return None
+    await asyncio.sleep(fault.delay_s)
+    if fault.error is None:
+        return None
+    error = ServiceError(fault.error, fault.message, fault.status)
+    if fault.after:
+        return error
+    raise error

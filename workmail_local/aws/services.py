@@ -2,13 +2,15 @@
 
 import os
 import secrets
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from workmail_local.aws.export_jobs import ExportedItem, ExportJobs
 from workmail_local.aws.faults import Faults
-from workmail_local.aws.organization import Organization
+from workmail_local.aws.organization import Entity, Organization
 from workmail_local.aws.state_machines import StateMachines
 from workmail_local.aws_client import KEYS, REGION, create_client
 from workmail_local.config.numbers import PORT
@@ -49,7 +51,8 @@ class LocalAws(Lifecycle):
     Attributes:
         store: the messages in transit.
         faults: injected faults.
-        organization: users, groups and domains.
+        organization: users, groups, resources and domains.
+        exports: the mailbox export jobs.
         bucket: the rewrite bucket, with versions as in the stack.
         rates_table: the DynamoDB table of `mailhooks.aws.rate_counter`.
         holds_table: the DynamoDB table of `mailhooks.aws.hold_table`.
@@ -78,6 +81,7 @@ class LocalAws(Lifecycle):
         self.faults = Faults()
         self.organization = Organization()
         self.state_machines = StateMachines()
+        self.exports = ExportJobs(self.organization, self._read_mailbox, clock or time.time)
         self._bucket_name = bucket
         self._choose_names()
         self._ports = (port, s3_port)
@@ -155,9 +159,9 @@ class LocalAws(Lifecycle):
         self._create_storage()
         self._create_hold_storage()
         app = MessageFlowApi(self.store, self.faults, self._s3, self._listener).app()
-        app.routes.extend(WorkMailApi(self.organization, self.faults, self._listener).routes())
         app.routes.extend(MailSenderApi(lambda mail: self.send_mail(mail), self._listener).routes())
         app.routes.append(StateMachinesApi(self.state_machines, self._listener).route(_STATES_PATH))
+        app.routes.extend(WorkMailApi(self.organization, self.faults, self.exports, self._s3, self._listener).routes())
         app.routes.append(Route(f"{other_services.PATH}{{rest:path}}", other_services.OtherServices(self._listener)))
         self._workmail_app = app
         http = HttpServer(app, self._ports[0])
@@ -175,9 +179,14 @@ class LocalAws(Lifecycle):
         self.faults.clear()
         self.organization.reset()
         self.state_machines.clear()
+        self.exports.reset()
         self._remove_storage()
         self._choose_names()
         self._create_storage()
+
+    def _read_mailbox(self, _entity: Entity) -> Iterable[ExportedItem]:
+        """Return the messages of a mailbox, for its export. These services have no mailboxes."""
+        return ()
 
     def _choose_names(self) -> None:
         self.bucket = self._bucket_name or f"rewritten-mail-{uuid.uuid4().hex[:12]}"

@@ -1,5 +1,4 @@
-"""The WorkMail API over HTTP, after botocore's model `workmail` (2017-10-01, JSON 1.1): the operations that read users and
-groups, and AssumeImpersonationRole."""
+"""The WorkMail API over HTTP, after botocore's model `workmail` (2017-10-01, JSON 1.1): the directory, impersonation and exports."""
 
 import json
 import re
@@ -7,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast, get_args
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from workmail_local.aws.export_jobs import ExportJobs
 from workmail_local.aws.faults import Faults, Operation
 from workmail_local.aws.organization import TOKEN_LIFETIME_S, Entity, Organization
 from workmail_local.aws.parameter_check import check_parameters
@@ -27,13 +28,17 @@ class WorkMailApi:
     """The operations.
 
     Attributes:
-        organization: its users, groups and impersonation roles are read.
+        organization: its users, groups, resources and impersonation roles are read.
         faults: injected faults.
+        exports: the mailbox export jobs.
+        s3: a boto3 S3 client, which is called in worker threads.
         listener: called with one line of text for each answered call.
     """
 
     organization: Organization
     faults: Faults
+    exports: ExportJobs
+    s3: Any
     listener: Callable[[str], None] | None = None
 
     def routes(self) -> list[Route]:
@@ -44,11 +49,13 @@ class WorkMailApi:
         operation = request.headers.get("x-amz-target", "").removeprefix(_TARGET)
         try:
             check_signature(request, SERVICE)
-            await apply_fault(self.faults, _check_operation(operation))
+            lost = await apply_fault(self.faults, _check_operation(operation))
             self.organization.calls.append(operation)
             parameters = _parse_parameters(await request.body())
             check_parameters(operation, parameters)
-            answer = self._page(operation, parameters)
+            answer = await run_in_threadpool(self._page, operation, parameters)
+            if lost:
+                raise lost
             response: Response = JSONResponse(answer, media_type=JSON)
             outcome = f"{len(response.body):,} bytes"
         except ServiceError as error:
@@ -64,7 +71,9 @@ class WorkMailApi:
             raise ServiceError("OrganizationNotFoundException", f"The organization {parameters.get('OrganizationId')} was not found")
         if operation == "AssumeImpersonationRole":
             return self._assume_role(str(parameters.get("ImpersonationRoleId")))
-        if operation.startswith("Describe"):
+        if operation.endswith("MailboxExportJob"):
+            return cast("dict[str, Any]", self.exports.answer(operation, parameters, self.s3))
+        if operation.startswith(("Describe", "Get")):
             return self._describe(operation, parameters)
         name, entries = self._list(operation, parameters)
         token = parameters.get("NextToken") or "0"
@@ -94,6 +103,8 @@ class WorkMailApi:
         if operation == "DescribeEntity":
             entity = self._find(parameters.get("Email"))
             return {"EntityId": entity.id, "Name": entity.name, "Type": entity.kind}
+        if operation == "GetMailboxDetails":
+            return {"MailboxQuota": 51200, "MailboxSize": self._find(parameters.get("UserId"), "USER").size_mb}
         kind = operation.removeprefix("Describe")
         entity = self._find(parameters.get(f"{kind}Id"), kind.upper())
         found = {f"{kind}Id": entity.id, "Name": entity.name, "Email": entity.email, "State": entity.state}
@@ -102,7 +113,9 @@ class WorkMailApi:
     def _list(self, operation: str, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
         """Return the name of the answer's list, and all its entries."""
         organization = self.organization
-        if operation in {"ListUsers", "ListGroups"}:
+        if operation == "ListMailboxExportJobs":
+            return "Jobs", cast("list[Any]", self.exports.answer(operation, parameters, self.s3))
+        if operation in {"ListUsers", "ListGroups", "ListResources"}:
             name = operation.removeprefix("List")
             entities = organization.list_entities(name.removesuffix("s").upper())
             return name, [_summarize(each) for each in entities if _matches(each, parameters.get("Filters") or {})]
@@ -125,8 +138,11 @@ class WorkMailApi:
 
 
 def _summarize(entity: Entity) -> dict[str, Any]:
-    """Return an entry of ListUsers or ListGroups. An entity that is not enabled has no address."""
-    found = {"Id": entity.id, "Name": entity.name, "State": entity.state} | ({"Email": entity.email} if entity.state == "ENABLED" else {})
+    """Return an entry of ListUsers, ListGroups or ListResources. An entity that is not enabled has no address."""
+    found: dict[str, Any] = {"Id": entity.id, "Name": entity.name, "State": entity.state}
+    found |= {"Email": entity.email} if entity.state == "ENABLED" else {}
+    found |= {"DisabledDate": entity.disabled_at} if entity.disabled_at is not None else {}
+    found |= {"Type": "ROOM"} if entity.kind == "RESOURCE" else {}
     return found | ({"DisplayName": entity.display_name, "UserRole": entity.role} if entity.kind == "USER" else {})
 
 

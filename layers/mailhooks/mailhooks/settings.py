@@ -56,6 +56,10 @@ _PUSH_CONFIG: Final = _Form(
     "the name of a JSON file, s3://bucket/key or ssm:/name",
 )
 _ROLE_ID: Final = _Form(r"[\w-]{1,64}", "the ID of an impersonation role")
+_EXPORT_BUCKET: Final = _Form(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket")
+_EXPORT_ROLE: Final = _Form(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of a role")
+_EXPORT_KEY: Final = _Form(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "the ARN of a KMS key")
+_TOPIC: Final = _Form(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+", "the ARN of an SNS topic")
 SECRET_FORM: Final = _Form(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@!-]{1,512}", "the name or ARN of a secret"
 )
@@ -126,6 +130,8 @@ class Settings:
         push_impersonation_role: ID of the impersonation role of the organization `organization_id` that makes the subscriptions.
         removed: the variables of removed settings that have a value other than their default.
         availability_secret, availability_config: the configuration of the availability provider: the name or ARN of a secret, or a file.
+        export_bucket, export_role, export_key: where mailboxes are exported to, the role that WorkMail assumes, and the KMS key.
+        report_topic: the SNS topic for the report of an export; empty for none.
     """
 
     organization_domains: frozenset[str] = frozenset()
@@ -162,6 +168,10 @@ class Settings:
     push_event_bus: str = field(default="", metadata={"form": _EVENT_BUS})
     push_config: str = field(default="subscriptions.json", metadata={"form": _PUSH_CONFIG})
     push_impersonation_role: str = field(default="", metadata={"form": _ROLE_ID})
+    export_bucket: str = field(default="", metadata={"form": _EXPORT_BUCKET})
+    export_role: str = field(default="", metadata={"form": _EXPORT_ROLE})
+    export_key: str = field(default="", metadata={"form": _EXPORT_KEY})
+    report_topic: str = field(default="", metadata={"form": _TOPIC})
     removed: tuple[str, ...] = ()
 
     @property

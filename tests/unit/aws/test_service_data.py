@@ -85,6 +85,7 @@ CALLS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         ),
         ("HeadBucket", {"Bucket": "bucket-1"}),
         ("CreateSession", {"Bucket": "bucket--use1-az4--x-s3"}),
+        ("ListObjectsV2", {"Bucket": "bucket", "Prefix": "mailboxes/", "ContinuationToken": "a"}),
     ],
     "secretsmanager": [("GetSecretValue", {"SecretId": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:name"})],
     "sesv2": [
@@ -124,6 +125,22 @@ CALLS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         ("ListAliases", {"OrganizationId": ORGANIZATION, "EntityId": "12345678-1234-1234-1234-123456789012", "NextToken": "a"}),
         ("ListGroupMembers", {"OrganizationId": ORGANIZATION, "GroupId": "12345678-1234-1234-1234-123456789012"}),
         ("ListUsers", {"OrganizationId": "not an ID"}),
+        *((name, {"OrganizationId": ORGANIZATION, "MaxResults": 100}) for name in ("ListResources", "ListMailboxExportJobs")),
+        ("GetMailboxDetails", {"OrganizationId": ORGANIZATION, "UserId": "12345678-1234-1234-1234-123456789012"}),
+        ("DescribeMailboxExportJob", {"OrganizationId": ORGANIZATION, "JobId": "job-1"}),
+        (
+            "StartMailboxExportJob",
+            {
+                "OrganizationId": ORGANIZATION,
+                "EntityId": "12345678-1234-1234-1234-123456789012",
+                "ClientToken": "token",
+                "Description": "workmail-hooks token",
+                "RoleArn": "arn:aws:iam::123456789012:role/export",
+                "KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/a",
+                "S3BucketName": "bucket",
+                "S3Prefix": "mailboxes/a/",
+            },
+        ),
     ],
     "workmailmessageflow": [
         ("GetRawMessageContent", {"messageId": "00000000-0000-4000-8000-000000000000"}),

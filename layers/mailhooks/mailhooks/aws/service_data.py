@@ -18,13 +18,25 @@ OPERATIONS: Final = {
     "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
     "events": ("PutEvents",),
     # botocore itself calls the last two: for a bucket in another region, and for a directory bucket.
-    "s3": ("GetObject", "PutObject", "HeadBucket", "CreateSession"),
+    "s3": ("GetObject", "ListObjectsV2", "PutObject", "HeadBucket", "CreateSession"),
     "secretsmanager": ("GetSecretValue",),
     "sesv2": ("SendEmail",),
     "sns": ("Publish",),
     "ssm": ("GetParameter",),
     "stepfunctions": ("DescribeExecution", "StartExecution"),
-    "workmail": ("AssumeImpersonationRole", "ListAliases", "ListGroupMembers", "ListGroups", "ListMailDomains", "ListUsers"),
+    "workmail": (
+        "AssumeImpersonationRole",
+        "DescribeMailboxExportJob",
+        "GetMailboxDetails",
+        "ListAliases",
+        "ListGroupMembers",
+        "ListGroups",
+        "ListMailboxExportJobs",
+        "ListMailDomains",
+        "ListResources",
+        "ListUsers",
+        "StartMailboxExportJob",
+    ),
     "workmailmessageflow": ("GetRawMessageContent", "PutRawMessageContent"),
 }
 """The operations that the library calls, by boto3's names of the services."""
