@@ -14,7 +14,8 @@ from mailhooks.hooks.content_changes import AppliedChanges, apply_changes
 from mailhooks.hooks.preflight import blocking, rejections
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services, load
-from mailhooks.policy.analysis.lint import Severity, lint
+from mailhooks.policy.analysis.findings import Severity
+from mailhooks.policy.analysis.lint import lint
 from tests.support.tables import check_rows
 from workmail_local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryRates
 

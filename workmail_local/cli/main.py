@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from workmail_local.cli.options import build_parser, read_domains
+from workmail_local.cli.options import DECISIONS, build_parser, read_domains
 from workmail_local.console.plain_errors import describe_os_error
 from workmail_local.errors import LocalError, explain_missing_package
 
@@ -145,7 +145,7 @@ def _check(options: argparse.Namespace) -> int:
 def _try(options: argparse.Namespace) -> int:
     from workmail_local.cli.policy.try_message import try_policy
 
-    return try_policy(options.policy, options.file, _trial_options(options))
+    return try_policy(options.policy, options.file, _trial_options(options), as_json=options.json)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -225,10 +225,13 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
 def _trial_options(options: argparse.Namespace) -> "TrialOptions":
     """Return the conditions for a policy. A command may lack some of the options."""
     from mailhooks.contract import FlowDirection
+    from mailhooks.report_names import HoldState
     from workmail_local.mail.event_builder import EnvelopeOverrides
     from workmail_local.policy_tools.trial import TrialOptions
 
     given = vars(options)
+    if given.get("reason") and options.decision != "reject":
+        options.parser.error("--reason is for --decision reject")
     direction = FlowDirection(options.direction.upper()) if options.direction else None
     return TrialOptions(
         EnvelopeOverrides(direction, given.get("mail_from"), given.get("to") or ()),
@@ -239,4 +242,6 @@ def _trial_options(options: argparse.Namespace) -> "TrialOptions":
         dict(given.get("person", ())),
         given.get("truncated", False),
         [address for addresses in given.get("known", ()) for address in addresses],
+        DECISIONS.get(given.get("decision") or "", HoldState.PENDING),
+        given.get("reason", ""),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mailhooks import __version__
+from mailhooks.report_names import HoldState
 from workmail_local.cli.parser import Parser
 from workmail_local.config.functions import CONTAINERS_PORT, find_events
 from workmail_local.config.numbers import MESSAGES, NUMBERS, PORT, RATIO, SECONDS, SPEED, NumberRange
@@ -17,6 +18,9 @@ _FALLBACKS: Final = ("DEFAULT", "DROP", "BOUNCE")
 _URL: Final = re.compile(r"https?://(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?(?:/[!-~]*)?", re.ASCII)
 _ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 
+
+DECISIONS: Final = {"approve": HoldState.APPROVED, "reject": HoldState.REJECTED, "timeout": HoldState.TIMED_OUT}
+"""The decisions on held mail by their words on the command line."""
 
 EXPORT_FORMS: Final = ("bash", "powershell", "dotenv")
 
@@ -137,6 +141,7 @@ def _add_preview(preview: argparse.ArgumentParser) -> None:
     preview.add_argument("--out", type=Path, metavar="FILE.eml", help="write the changed message to this file")
     preview.add_argument("--html", type=Path, metavar="PAGE.html", help="write a page with the message before and after to this file")
     _add_envelope(preview)
+    _add_decision(preview)
 
 
 def _add_check(check: argparse.ArgumentParser) -> None:
@@ -151,6 +156,8 @@ def _add_try(trial: argparse.ArgumentParser) -> None:
     _add_envelope(trial)
     trial.add_argument("--truncated", action="store_true", help="evaluate as if the event omitted recipients")
     _add_conditions(trial)
+    _add_decision(trial)
+    trial.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
 
 def _add_replay(replay: argparse.ArgumentParser) -> None:
@@ -294,6 +301,11 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--person", type=_person, action="append", default=[], metavar="NAME=ADDRESS,...", help="one of the organization's people"
     )
+
+
+def _add_decision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--decision", choices=DECISIONS, help="decide on held mail (default: show the result of an approval)")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="the reason of --decision reject, for the bounce")
 
 
 def _time(text: str) -> datetime:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from mailhooks.address_patterns import ascii_domain, canonical
 from mailhooks.deadline import Deadline
+from mailhooks.errors import StillHeld
+from mailhooks.hooks.invocation import Mail
+from mailhooks.policy import Outcome
+from mailhooks.report_names import HoldState
 from workmail_local.mail.addresses import expand_group
 
 
@@ -72,6 +76,36 @@ class MemoryContacts:
             if self._first.get(pair) == invocation_id:
                 del self._first[pair]
                 self._withdrawn.add((pair, invocation_id))
+
+
+class MemoryHolds:
+    """Holds that all have the same state. Implements `mailhooks.hooks.side_effects_base.Holds`.
+
+    Args:
+        reason: of a rejection.
+    """
+
+    def __init__(self, state: HoldState = HoldState.PENDING, reason: str = "") -> None:
+        self._state = state
+        self._reason = reason
+
+    def resolve(self, mail: Mail, outcome: Outcome) -> Outcome:  # noqa: ARG002 - the protocol's
+        """Return the outcome after the decisions on its holds; see `Holds.resolve`."""
+        return self.decide(outcome)
+
+    def decide(self, outcome: Outcome) -> Outcome:
+        """Return the outcome after the decisions on its holds. A hold whose recipients an earlier one refused needs none.
+
+        Raises:
+            StillHeld: the state is pending, and a rule holds the message.
+        """
+        wanted = [each for each in outcome.holds if each.recipients]
+        if wanted and self._state is HoldState.PENDING:
+            raise StillHeld({each.rule.name: HoldState.PENDING for each in wanted})
+        for each in wanted:
+            if each.recipients & outcome.reached:
+                outcome = outcome.with_decision(each, self._state, self._reason)
+        return outcome
 
 
 @dataclass(frozen=True, slots=True)

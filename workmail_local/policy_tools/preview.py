@@ -6,11 +6,11 @@ from pathlib import Path
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.mime.message import Message
 from mailhooks.policy import RuleFailed
-from mailhooks.policy.evaluation.explanation import describe_action
+from mailhooks.policy.evaluation.action_words import describe_action
 from workmail_local.config.policy_file import load_policy
 from workmail_local.console.style import display_path
 from workmail_local.errors import InvalidPolicy
-from workmail_local.policy_tools.descriptions import count_verdicts, describe_failures
+from workmail_local.policy_tools.descriptions import count_verdicts, describe_failures, describe_holds
 from workmail_local.policy_tools.trial import Trial, TrialOptions, change_message, make_trial_message
 from workmail_local.viewer.part_changes import describe_changes
 from workmail_local.viewer.preview import Preview
@@ -49,6 +49,7 @@ def preview_policy(name: str, saved: bytes, file: Path, options: TrialOptions) -
         [*describe_failures(outcome), *outcome.notes],
         (
             ("Rules", list(outcome.matched) or ["none applies"]),
+            ("Held", list(describe_holds(outcome))),
             ("Verdicts", [count_verdicts(outcome)]),
             ("Added", list(outcome.added)),
             ("Changes", [f'{describe_action(each.change)} (rule "{each.rule.name}")' for each in applied.applied]),

@@ -10,7 +10,7 @@ from typing import Any
 
 from mailhooks.hooks.content_changes import ChangedContent
 from mailhooks.policy import Policy, RuleFailed
-from mailhooks.policy.evaluation.explanation import describe_action
+from mailhooks.policy.evaluation.action_words import describe_action
 from workmail_local.errors import NoEnvelope
 from workmail_local.policy_tools.descriptions import count_verdicts, describe_failures
 from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, carry_out_changes, make_trial_message, read_date
@@ -23,6 +23,7 @@ class OutcomeSummary:
     """A policy's outcome for one message, in words.
 
     Attributes:
+        holds: why the message is held before all else.
         changes: those that change the message: not a tag that it already has, nor the removal of attachments that it does not have.
         changing: the rules whose changes these are.
         retry: why the invocation would fail, so that WorkMail retries it; "" when it would not fail.
@@ -31,6 +32,7 @@ class OutcomeSummary:
 
     rules: tuple[str, ...] = ()
     reported: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
     verdicts: str = ""
     bounces: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
@@ -43,9 +45,9 @@ class OutcomeSummary:
 
     @property
     def actions(self) -> str:
-        """The changes, added recipients and effects, in short."""
+        """The holds, changes, added recipients and effects, in short."""
         added = [f"{len(self.added)} added"] if self.added else []
-        return "; ".join([*self.changes, *added, *self.effects]) or "-"
+        return "; ".join([*self.holds, *self.changes, *added, *self.effects]) or "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Replay:
     Attributes:
         messages: the number of messages so far.
         errors: the messages without an outcome, by kind of error.
-        differ, retried, failed: the messages with another outcome, a failing invocation, a condition or action that failed.
+        differ, held, retried, failed: the messages with another outcome, a hold, a failing invocation, a condition or action that failed.
         applied, applied_old: for each rule of the policy, and of the other policy, the messages that it applies to.
         changed, changed_old: for each rule, the messages whose content it changes.
         active: for each rule of the policy, the messages at whose time the rule is active.
@@ -90,7 +92,7 @@ class Replay:
         self._old = Trial(against, options) if against else None
         self._domains = self._new.domains | (self._old.domains if self._old else frozenset())
         self._now = datetime.now().astimezone()
-        self.messages = self.differ = self.retried = self.failed = 0
+        self.messages = self.differ = self.held = self.retried = self.failed = 0
         self.errors: Counter[str] = Counter()
         self.applied: Counter[str] = Counter()
         self.applied_old: Counter[str] = Counter()
@@ -139,6 +141,7 @@ class Replay:
         if row.error:
             self.errors[row.error.partition(":")[0]] += 1
         self.differ += row.differs
+        self.held += bool(row.new.holds)
         self.retried += bool(row.new.retry)
         self.failed += bool(row.new.failures)
         self.applied.update((*row.new.rules, *row.new.reported))
@@ -171,6 +174,7 @@ def _summarize(trial: Trial, message: TrialMessage, now: datetime) -> OutcomeSum
     return OutcomeSummary(
         outcome.matched,
         outcome.reported,
+        tuple(describe_action(wanted.hold) for wanted in outcome.holds),
         count_verdicts(outcome),
         tuple(dict.fromkeys(action.bounce_message for action in outcome.verdicts.values() if action.bounce_message)),
         outcome.added,
@@ -190,4 +194,5 @@ def _result_key(content: ChangedContent) -> tuple[Any, ...]:
         {address.lower() for address in outcome.added},
         [wanted.change for wanted in content.applied],
         [(wanted.effect, wanted.recipients) for wanted in outcome.effects],
+        [(wanted.hold, wanted.recipients) for wanted in outcome.holds],
     )

@@ -15,9 +15,10 @@ from mailhooks.hooks.preflight import Rejection, rejections_of_edits
 from mailhooks.mime.headers import scan
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services, Trace
+from mailhooks.report_names import HoldState
 from workmail_local.errors import NoEnvelope
 from workmail_local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
-from workmail_local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryRates
+from workmail_local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryHolds, MemoryRates
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class TrialOptions:
         people: addresses of the organization's people by display name.
         truncated: whether the event omits recipients.
         known: addresses that no longer make a first contact.
+        decision: that of the approvers of each hold; PENDING to leave the holds open.
+        reason: of a rejection.
     """
 
     overrides: EnvelopeOverrides = field(default_factory=EnvelopeOverrides)
@@ -43,6 +46,8 @@ class TrialOptions:
     people: Mapping[str, Sequence[str]] = field(default_factory=dict)
     truncated: bool = False
     known: Collection[str] = ()
+    decision: HoldState = HoldState.PENDING
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +72,16 @@ class Trial:
         self.domains = policy.domains or options.domains
         self.directory = MemoryDirectory(options.groups, self.domains, options.people)
         self._time = 0.0
+        self._holds = None if options.decision is HoldState.PENDING else MemoryHolds(options.decision, options.reason)
         self._services = Services(MemoryRates(lambda: self._time, options.earlier_messages), self.directory, MemoryContacts(options.known))
 
     def evaluate(self, message: TrialMessage, now: datetime, trace: Trace | None = None) -> Outcome:
-        """Evaluate the policy for a message. Raises as `Policy.evaluate`."""
+        """Evaluate the policy for a message. Holds without a decision stay open in the outcome. Raises as `Policy.evaluate`."""
         self._time = now.timestamp()
-        return self.policy.evaluate(message.event, message.raw, services=self._services, domains=self.domains, now=now, trace=trace)
+        evaluation = self.policy.start_evaluation(
+            message.event, message.raw, services=self._services, domains=self.domains, now=now, trace=trace
+        )
+        return evaluation.outcome(self._holds.decide if self._holds else None)
 
 
 def make_trial_message(saved: bytes, options: TrialOptions, domains: frozenset[str], file: Path | None = None) -> TrialMessage:

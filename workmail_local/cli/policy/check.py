@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mailhooks.policy import Policy, PolicyError, load
-from mailhooks.policy.analysis.lint import Finding, Severity, lint
+from mailhooks.policy.analysis.findings import Finding, Severity
+from mailhooks.policy.analysis.lint import lint
 from mailhooks.policy.analysis.requirements import Requirement, list_requirements
 from workmail_local.console.rows import label_rows, limit_rows, wrap
 from workmail_local.console.style import WIDTH, Style, display_path, format_count

@@ -20,7 +20,7 @@ from workmail_local.policy_tools.trial import TrialOptions
 _NAME, _RULES, _VERDICTS = 26, 24, 18
 _PROGRESS_S = 0.2
 _CLEAR_LINE = "\x1b[K"
-_OUTCOME_FIELDS = ("rules", "reported", "verdicts", "bounces", "added", "changes", "effects", "failures", "retry")
+_OUTCOME_FIELDS = ("rules", "reported", "holds", "verdicts", "bounces", "added", "changes", "effects", "failures", "retry")
 
 
 def replay(file: Path, folder: Path, options: TrialOptions, *, against: Path | None, table: Path | None) -> int:
@@ -85,6 +85,7 @@ def _columns(name: str, rules: str, verdicts: str, changes: str) -> str:
 def _summary(policy: Policy, old: Policy | None, run: Replay, style: Style) -> Iterator[str]:
     differ = f", {run.differ:,} differ" if old else ""
     parts = [f"{number:,} {what}" for what, number in run.errors.most_common()]
+    parts += [f"{run.held:,} held for approval"] if run.held else []
     parts += [f"{run.retried:,} with an invocation that fails"] if run.retried else []
     parts += [f"{run.failed:,} with a condition or an action that failed"] if run.failed else []
     count = f"{format_count(run.messages, 'message')}{differ}"

@@ -1,5 +1,6 @@
 """`workmail-hooks try`: show each rule's conditions for a message, and the outcome. Nothing is carried out or sent."""
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -9,16 +10,18 @@ from mailhooks.content.change import OnUnmodifiable
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
-from mailhooks.policy.evaluation.explanation import UNLISTED_WORDS, describe_action, describe_result, explain_conditions
-from mailhooks.policy.evaluation.outcome import RuleTrace, WantedChange
+from mailhooks.policy.evaluation.action_words import describe_action
+from mailhooks.policy.evaluation.explanation import UNLISTED_WORDS, RuleExplanation, describe_result, explain_conditions, explain_rules
+from mailhooks.policy.evaluation.outcome import RuleTrace, WantedChange, WantedHold
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.rule import NoDisclaimer, StripAttachments
+from mailhooks.report_names import HoldState
 from workmail_local.config.policy_file import load_policy
 from workmail_local.console.rows import LABEL, format_cell, label_rows, limit_rows
 from workmail_local.console.style import WIDTH, Style, display_path, format_count
 from workmail_local.console.text_columns import escape_controls, fit
 from workmail_local.errors import InvalidPolicy
-from workmail_local.policy_tools.descriptions import count_verdicts, describe_failures
+from workmail_local.policy_tools.descriptions import count_verdicts, describe_failures, describe_holds, is_held
 from workmail_local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, make_trial_message
 from workmail_local.viewer.diff import LineDiff
 
@@ -27,8 +30,11 @@ _VALUE = 40
 _MAX_RECIPIENTS = 20
 
 
-def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
+def try_policy(file: Path, mail: Path, options: TrialOptions, *, as_json: bool = False) -> int:
     """Print a policy's rules and outcome for the message in `mail`. Return 0, with any outcome.
+
+    Args:
+        as_json: print JSON for programs.
 
     Raises:
         InvalidPolicy: the policy is invalid, or the message is empty.
@@ -43,20 +49,58 @@ def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
     message = make_trial_message(saved, options, trial.domains)
     style, trace = Style.of(sys.stdout), Trace()
     now = options.now or datetime.now().astimezone()
-    print(*_head(file, mail, message, now, style), sep="\n")
+    if not as_json:
+        print(*_head(file, mail, message, now, style), sep="\n")
     try:
         outcome = trial.evaluate(message, now, trace)
     except RuleFailed as failed:
-        recipients = Recipients(message.event.recipients, truncated=message.event.truncated)
-        print(*_rules(trace, Outcome(message.event, recipients), style), sep="\n")
+        empty = Outcome(message.event, Recipients(message.event.recipients, truncated=message.event.truncated))
+        if as_json:
+            print(_to_json(empty, (), failed))
+            return 0
+        print(*_rules(trace, empty, style), sep="\n")
         print(f"\n{style.bad('FAILS')}  {escape_controls(str(failed))}")
         print("       WorkMail retries the invocation until the flow rule's timeout; then the flow rule's fallback action applies.")
         return 0
-    print(*_rules(trace, outcome, style), sep="\n")
     applied, rejections = change_message(message, outcome)
+    if as_json:
+        print(_to_json(outcome, explain_rules(policy.rules, trace, outcome, applied.applied), applied=applied.applied))
+        return 0
+    print(*_rules(trace, outcome, style), sep="\n")
     content, notes = _content(message, applied, rejections), _show("Note", _notes(outcome, trial, saved, message))
     print("", *_outcome(outcome, applied, style), *content, *notes, sep="\n")
     return 0
+
+
+def _to_json(
+    outcome: Outcome, rules: Iterable[RuleExplanation], failed: RuleFailed | None = None, applied: Iterable[WantedChange] = ()
+) -> str:
+    document = {
+        "rules": [rule._asdict() | {"conditions": [each._asdict() for each in rule.conditions]} for rule in rules],
+        "held": is_held(outcome),
+        "holds": [_hold_document(each, outcome) for each in outcome.holds],
+        "retry": str(failed) if failed else "",
+        "response": None if failed else outcome.verdict().to_response(),
+        "changes": [{"rule": each.rule.name, "change": describe_action(each.change)} for each in applied],
+        "effects": [{"rule": each.rule.name, "effect": describe_action(each.effect)} for each in outcome.effects],
+        "failures": [each._asdict() for each in outcome.failures],
+        "notes": list(outcome.notes),
+    }
+    return json.dumps(document, indent=2)
+
+
+def _hold_document(wanted: WantedHold, outcome: Outcome) -> dict[str, object]:
+    hold = wanted.hold
+    return {
+        "rule": wanted.rule.name,
+        "recipients": list(outcome.recipients.list_addresses(wanted.recipients)),
+        "approvers": list(hold.approvers),
+        "notify": describe_action(hold.target).removeprefix("notify ") if hold.target else "",
+        "stateMachine": hold.state_machine,
+        "timeoutMinutes": hold.timeout_s // 60,
+        "onTimeout": hold.on_timeout,
+        "state": outcome.hold_states.get(wanted.rule.name, HoldState.PENDING if is_held(outcome) else "not needed"),
+    }
 
 
 def _head(file: Path, mail: Path, message: TrialMessage, now: datetime, style: Style) -> Iterator[str]:
@@ -91,6 +135,9 @@ def _rule(rule: RuleTrace, outcome: Outcome, style: Style) -> Iterator[str]:
 
 def _outcome(outcome: Outcome, applied: AppliedChanges, style: Style) -> Iterator[str]:
     yield style.bold("Outcome")
+    yield from _show("Held" if is_held(outcome) else "Hold", describe_holds(outcome))
+    if is_held(outcome):
+        yield from _show("", ["Nothing below happens before the approval (--decision shows a rejection, or no decision in time)."])
     verdicts = outcome.by_recipient
     rows = [
         f"{format_cell(address or UNLISTED_WORDS, _VALUE, gap=1)}  {action.type}"

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from mailhooks.policy import load
-from mailhooks.policy.analysis.lint import Finding, Severity, lint
+from mailhooks.policy.analysis.findings import Finding, Severity
+from mailhooks.policy.analysis.lint import lint
 from tests.support.tables import check_rows
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)

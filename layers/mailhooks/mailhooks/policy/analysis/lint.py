@@ -3,43 +3,20 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import ActionType
 from mailhooks.policy.analysis.contradictions import find_contradictions
 from mailhooks.policy.analysis.expressions import find_ascii_classes, iterate_expressions
+from mailhooks.policy.analysis.findings import Finding, Severity, make_finding
+from mailhooks.policy.analysis.hold_findings import check_hold
 from mailhooks.policy.analysis.rule_conditions import ON_DOMAINS, RuleConditions, find_wider, list_condition_names
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import Cost, iterate_names
 from mailhooks.policy.rules.rule import AddRecipients, Mixed, RemoveRecipients, Rule, RuleErrorPolicy, SetVerdict
-
-
-class Severity(StrEnum):
-    """How much a finding matters."""
-
-    WARNING = "warning"
-    """The policy does not do what is written in it."""
-    NOTE = "note"
-    """The policy may not do what its author wants."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A remark about a policy, with its reason."""
-
-    rule: str
-    """The name of the rule; `""` for a finding about the whole policy."""
-    text: str
-    severity: Severity = Severity.WARNING
-    line: int = 0
-    """The line of the file on which the rule begins; 0 without a rule."""
-
-    def __str__(self) -> str:
-        return f'{self.severity}: rule "{self.rule}": {self.text}' if self.rule else f"{self.severity}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +69,15 @@ def lint(policy: Policy, *, domains: Collection[str] = (), now: datetime | None 
     rules: list[_EnabledRule] = []
     for each in [_EnabledRule(rule, RuleConditions.of(rule, lists)) for rule in policy.rules if rule.enabled]:
         # A rule that never applies gets no other finding, and causes none for other rules.
-        if never := [_finding(each.rule, f"never applies: {why}") for why in find_contradictions(each.conditions, own_domains)]:
+        if never := [make_finding(each.rule, f"never applies: {why}") for why in find_contradictions(each.conditions, own_domains)]:
             findings += never
         else:
             rules.append(each)
             findings += _check_rule(each, own_domains, now or datetime.now(UTC))
-    findings += [*_find_unreached(rules), *_find_undecided(rules, lists)]
+    findings += [*_find_unreached(rules), *_find_undecided(rules, lists), *_find_empty_holds(rules, lists)]
     position = {rule.name: rule.index for rule in policy.rules}
     findings.sort(key=lambda finding: position[finding.rule])
     return (*findings, *_check_verdict_count(rules), *_find_unused_lists(policy))
-
-
-def _finding(rule: Rule, text: str, severity: Severity = Severity.WARNING) -> Finding:
-    return Finding(rule.name, text, severity, rule.line)
 
 
 def _find_unreached(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
@@ -112,7 +85,7 @@ def _find_unreached(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
     stopping: list[_EnabledRule] = []
     for each in rules:
         if before := _find_covering(each, stopping):
-            yield _finding(each.rule, f'is never reached: rule "{before.rule.name}" before it applies to all its mail, and stops')
+            yield make_finding(each.rule, f'is never reached: rule "{before.rule.name}" before it applies to all its mail, and stops')
         elif each.rule.stop and not each.rule.report:
             stopping.append(each)
 
@@ -129,12 +102,27 @@ def _find_undecided(rules: Iterable[_EnabledRule], lists: Lists) -> Iterator[Fin
             continue
         before = _find_covering(each, [one for one in deciding if not one.rule.stop])
         if before is not None:
-            yield _finding(each.rule, f'its verdict never counts: rule "{before.rule.name}" decides before, and the first verdict counts')
+            text = f'its verdict never counts: rule "{before.rule.name}" decides before, and the first verdict counts'
+            yield make_finding(each.rule, text)
         elif len(verdicts) > 1 and not (verdicts[0].type.inbound_only and each.may_apply_to("outbound")):
-            yield _finding(each.rule, "its second verdict never counts: the first verdict counts")
+            yield make_finding(each.rule, "its second verdict never counts: the first verdict counts")
         inbound_only = all(verdict.type.inbound_only for verdict in verdicts)
         deciding.append(_EnabledRule(each.rule, each.conditions.with_required("direction", "inbound")) if inbound_only else each)
         deciding += removals
+
+
+def _find_empty_holds(rules: Iterable[_EnabledRule], lists: Lists) -> Iterator[Finding]:
+    """Yield a finding for each hold of mail that its rule, or one before it, keeps from all its recipients."""
+    deciding: list[_EnabledRule] = []
+    for each in (one for one in rules if not one.rule.report):
+        verdict = next((action for action in each.rule.actions if isinstance(action, SetVerdict)), None)
+        refuses = verdict is not None and not verdict.type.delivers
+        before = _find_covering(each, [one for one in deciding if not one.rule.stop])
+        if each.rule.holds and before is not None:
+            yield make_finding(each.rule, f'never holds a message: rule "{before.rule.name}" before it drops or bounces all its mail')
+        elif each.rule.holds and refuses and not any(isinstance(action, AddRecipients) for action in each.rule.actions):
+            yield make_finding(each.rule, "never holds a message: it drops or bounces all its mail")
+        deciding += [each] if refuses else each.removals(lists)
 
 
 def _check_removal(each: _EnabledRule, deciding: Iterable[_EnabledRule]) -> Iterator[Finding]:
@@ -144,10 +132,10 @@ def _check_removal(each: _EnabledRule, deciding: Iterable[_EnabledRule]) -> Iter
     before = _find_covering(each, [one for one in deciding if one.for_all and not one.rule.stop])
     if before is not None:
         text = f'its remove_recipients never counts: rule "{before.rule.name}" decides before, and the first verdict counts'
-        yield _finding(each.rule, text)
+        yield make_finding(each.rule, text)
     first = next(action for action in each.rule.actions if isinstance(action, RemoveRecipients | SetVerdict))
     if isinstance(first, SetVerdict) and each.for_all and not (first.type.inbound_only and each.may_apply_to("outbound")):
-        yield _finding(each.rule, "its remove_recipients never counts: its verdict before it counts")
+        yield make_finding(each.rule, "its remove_recipients never counts: its verdict before it counts")
 
 
 def _find_covering(each: _EnabledRule, earlier: Iterable[_EnabledRule]) -> _EnabledRule | None:
@@ -164,25 +152,26 @@ def _check_rule(each: _EnabledRule, domains: frozenset[str], now: datetime) -> I
         if isinstance(action, SetVerdict) and action.type.inbound_only and each.may_apply_to("outbound"):
             word = "junk" if action.type is ActionType.MOVE_TO_JUNK else "bypass_spam_check"
             if conditions.find_required("direction"):
-                yield _finding(rule, f"{word} does nothing: it exists for inbound mail only, and the rule is for outbound mail")
+                yield make_finding(rule, f"{word} does nothing: it exists for inbound mail only, and the rule is for outbound mail")
             elif not conditions.allows_only("sender_scope", "external"):
                 text = f"{word} does nothing for outbound mail, to which the rule applies too (direction: inbound)"
-                yield _finding(rule, text, Severity.NOTE)
+                yield make_finding(rule, text, Severity.NOTE)
         elif isinstance(action, AddRecipients) and each.may_apply_to("inbound"):
             yield from _check_addition(rule, action, domains)
     if not domains and (needing := [name for name in list_condition_names(rule) if name in ON_DOMAINS]):
-        yield _finding(rule, f"{needing[0]} fails without the organization's domains: {_NAME_DOMAINS}", Severity.NOTE)
+        yield make_finding(rule, f"{needing[0]} fails without the organization's domains: {_NAME_DOMAINS}", Severity.NOTE)
     yield from _check_outbound(each)
     yield from _check_expressions(rule)
     yield from _check_bounce(each)
+    yield from check_hold(rule)
     if any(constraint.name == "sender" and ":*" in (constraint.alternatives or ()) for constraint in conditions.excluded):
-        yield _finding(rule, "applies to mail without a sender only: every other sender is an exception (sender: *)", Severity.NOTE)
+        yield make_finding(rule, "applies to mail without a sender only: every other sender is an exception (sender: *)", Severity.NOTE)
     if rule.changes and rule.condition.per_recipient:
-        yield _finding(
+        yield make_finding(
             rule, f"changes the content for some recipients, and all recipients get one content: {_MIXED[rule.mixed]}", Severity.NOTE
         )
     if rule.ends is not None and rule.ends <= now:
-        yield _finding(rule, f"is never evaluated: it was active until {rule.ends.isoformat()}")
+        yield make_finding(rule, f"is never evaluated: it was active until {rule.ends.isoformat()}")
 
 
 def _check_outbound(each: _EnabledRule) -> Iterator[Finding]:
@@ -191,9 +180,9 @@ def _check_outbound(each: _EnabledRule) -> Iterator[Finding]:
     if each.may_apply_to("outbound") and conditions.find_required("direction"):
         if conditions.allows_only("sender_scope", "external"):
             text = "direction outbound with sender_scope external: outbound mail comes from the organization; are its domains complete?"
-            yield _finding(rule, text, Severity.NOTE)
+            yield make_finding(rule, text, Severity.NOTE)
         if "authentication" in iterate_names(rule.source.get("when", {})):
-            yield _finding(rule, "authentication on outbound mail: Amazon SES adds its results to inbound mail only", Severity.NOTE)
+            yield make_finding(rule, "authentication on outbound mail: Amazon SES adds its results to inbound mail only", Severity.NOTE)
 
 
 def _check_bounce(each: _EnabledRule) -> Iterator[Finding]:
@@ -205,7 +194,7 @@ def _check_bounce(each: _EnabledRule) -> Iterator[Finding]:
     source = each.rule.source
     if _needs_failure(source.get("when", {})) or _needs_failure(source.get("unless", {}), negated=True):
         text = "bounces mail that fails its authentication: the bounce goes to the owner of the forged address; use junk or drop"
-        yield _finding(each.rule, text)
+        yield make_finding(each.rule, text)
 
 
 def _needs_failure(conditions: Mapping[str, Any], *, negated: bool = False) -> bool:
@@ -246,7 +235,7 @@ def _check_expressions(rule: Rule) -> Iterator[Finding]:
     for each in sorted(found, key=lambda one: (one.name, not one.touches_letter)):
         where = "next to a letter beyond ASCII" if each.touches_letter else "in an expression with letters beyond ASCII"
         text = f"{each.name} {where}: it knows ASCII letters only, write {each.instead}"
-        yield _finding(rule, text, Severity.WARNING if each.touches_letter else Severity.NOTE)
+        yield make_finding(rule, text, Severity.WARNING if each.touches_letter else Severity.NOTE)
 
 
 _MIXED = {
@@ -260,12 +249,12 @@ _NAME_DOMAINS = "set organization.domains, or let the function ask WorkMail (POL
 
 def _check_addition(rule: Rule, action: AddRecipients, domains: frozenset[str]) -> Iterator[Finding]:
     if not domains:
-        yield _finding(rule, f"add_recipients on inbound mail needs the organization's domains: {_NAME_DOMAINS}", Severity.NOTE)
+        yield make_finding(rule, f"add_recipients on inbound mail needs the organization's domains: {_NAME_DOMAINS}", Severity.NOTE)
         return
     outside = [address for address in action.addresses if ascii_domain(address.rpartition("@")[2]) not in domains]
     if outside:
         more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
-        yield _finding(rule, f"WorkMail adds only recipients in the organization's domains to inbound mail, and not {outside[0]}{more}")
+        yield make_finding(rule, f"WorkMail adds only recipients in the organization's domains to inbound mail, and not {outside[0]}{more}")
 
 
 def _check_verdict_count(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:

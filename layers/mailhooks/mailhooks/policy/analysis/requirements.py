@@ -7,7 +7,18 @@ from typing import Final
 from mailhooks.policy.analysis.rule_conditions import ON_DOMAINS, asks_for_people, list_condition_names
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not
-from mailhooks.policy.rules.rule import Action, AddDisclaimer, AddRecipients, Archive, Count, Notify, RemoveRecipients, Rule, SetVerdict
+from mailhooks.policy.rules.rule import (
+    Action,
+    AddDisclaimer,
+    AddRecipients,
+    Archive,
+    Count,
+    Hold,
+    Notify,
+    RemoveRecipients,
+    Rule,
+    SetVerdict,
+)
 
 _DIRECTORY_PERMISSIONS: Final = tuple(
     f"workmail:{operation}" for operation in ("ListMailDomains", "ListGroups", "ListUsers", "ListGroupMembers", "ListAliases")
@@ -16,6 +27,13 @@ _PEOPLE_PERMISSIONS: Final = tuple(f"workmail:{operation}" for operation in ("Li
 _PUT_PERMISSIONS: Final = ("workmailmessageflow:PutRawMessageContent", "s3:PutObject on the bucket REWRITE_BUCKET")
 _RATES_PERMISSIONS: Final = ("dynamodb:Query on the table", "dynamodb:UpdateItem on the table")
 _CONTACTS_PERMISSIONS: Final = ("dynamodb:UpdateItem on the table", "workmailmessageflow:GetRawMessageContent")
+_HOLD_SETTINGS: Final = ("HOLDS_TABLE", "APPROVAL_URL", "APPROVAL_SECRET")
+_HOLD_PERMISSIONS: Final = (
+    "dynamodb:Query on the table HOLDS_TABLE",
+    "dynamodb:UpdateItem on the table HOLDS_TABLE",
+    "secretsmanager:GetSecretValue on the secret APPROVAL_SECRET",
+)
+_MAIL_PERMISSIONS: Final = ("ses:SendEmail from the address APPROVAL_SENDER",)
 _DOMAINS_SETTING: Final = "organization.domains in the policy (or POLICY_DIRECTORY=true, or ORGANIZATION_DOMAINS)"
 
 
@@ -56,8 +74,13 @@ def list_requirements(policy: Policy) -> tuple[Requirement, ...]:
         Requirement("people are looked up in the directory", people, ("POLICY_DIRECTORY=true", "ORGANIZATION_ID"), _PEOPLE_PERMISSIONS),
         Requirement("messages are counted", _find_users(rules, _named("rate")), ("RATES_TABLE",), _RATES_PERMISSIONS),
         Requirement("contacts are recorded", _find_users(rules, _named("first_contact")), ("RATES_TABLE",), _CONTACTS_PERMISSIONS),
+        Requirement("held messages are recorded, and links are signed", _find_holds(enforced, _asks), _HOLD_SETTINGS, _HOLD_PERMISSIONS),
+        Requirement(
+            "approvers get mail", _find_holds(enforced, lambda hold: bool(hold.approvers)), ("APPROVAL_SENDER",), _MAIL_PERMISSIONS
+        ),
         *_find_targets(enforced, Archive),
         *_find_targets(enforced, Notify),
+        *_find_targets(enforced, Hold),
     ]
     return tuple(requirement for requirement in found if requirement.rules)
 
@@ -70,6 +93,15 @@ def _find_users(rules: Iterable[Rule], names: Callable[[Rule], Iterable[str]]) -
 
 def _named(*names: str) -> Callable[[Rule], Iterable[str]]:
     return lambda rule: (name for name in list_condition_names(rule) if name in names)
+
+
+def _find_holds(rules: Iterable[Rule], needs: Callable[[Hold], bool]) -> tuple[tuple[str, str], ...]:
+    """Return the rules that hold messages in a way that needs something."""
+    return _find_users(rules, lambda rule: (action.name for action in rule.actions if isinstance(action, Hold) and needs(action)))
+
+
+def _asks(hold: Hold) -> bool:
+    return not hold.state_machine
 
 
 def _list_files(rule: Rule) -> Iterator[str]:
@@ -98,8 +130,10 @@ def list_content_readers(rule: Rule) -> tuple[str, ...]:
     """Return the names of a rule's conditions and actions that read the content of the message."""
     found = [leaf.name for leaf in _leaves(rule.condition) if leaf.cost in {Cost.CONTENT, Cost.BODY}]
     for action in () if rule.report else rule.actions:
-        if isinstance(action, SetVerdict):
-            found += ["bounce"] if any(f"%%{name}%%" in action.text.lower() for name in ("fromname", "date")) else []
+        if isinstance(action, SetVerdict | Hold):
+            included = action.target.include if isinstance(action, Hold) and action.target else ()
+            if any(f"%%{name}%%" in action.text.lower() for name in ("fromname", "date")) or {"headers", "content"} & {*included}:
+                found.append("hold" if isinstance(action, Hold) else "bounce")
         elif not isinstance(action, AddRecipients | RemoveRecipients | Count):
             found.append(action.name)
     return tuple(dict.fromkeys(found))
@@ -118,7 +152,7 @@ def _describe_reading(rule: Rule) -> list[str]:
     return names
 
 
-def _find_targets(rules: Iterable[Rule], kind: type[Archive] | type[Notify]) -> Iterator[Requirement]:
+def _find_targets(rules: Iterable[Rule], kind: type[Archive] | type[Notify] | type[Hold]) -> Iterator[Requirement]:
     """Yield one requirement for each target of the actions of one kind."""
     found: dict[tuple[str, tuple[str, ...]], dict[tuple[str, str], None]] = {}
     for rule in rules:
@@ -145,3 +179,9 @@ def _targets(action: Action) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield f"outgoing connections to {action.webhook}", ()
         if action.secret:
             yield f"the secret {action.secret}", (f"secretsmanager:GetSecretValue on {action.secret}",)
+    elif isinstance(action, Hold) and action.target:
+        yield from _targets(action.target)
+    elif isinstance(action, Hold) and action.state_machine:
+        execution = action.state_machine.replace(":stateMachine:", ":execution:")
+        permissions = f"states:StartExecution on {action.state_machine}", f"states:DescribeExecution on {execution}:*"
+        yield f"the state machine {action.state_machine}", permissions

@@ -7,24 +7,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from mailhooks.policy.evaluation.action_words import describe_action
 from mailhooks.policy.evaluation.outcome import ConditionTrace, Outcome, RuleTrace, Trace, WantedChange
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.rules.conditions import one_line
-from mailhooks.policy.rules.rule import (
-    Action,
-    AddDisclaimer,
-    AddRecipients,
-    Archive,
-    ChangeHeaders,
-    ContentChange,
-    Count,
-    Mixed,
-    Notify,
-    RemoveRecipients,
-    Rule,
-    SetVerdict,
-    TagSubject,
-)
+from mailhooks.policy.rules.rule import Action, ContentChange, Hold, Mixed, Rule, SetVerdict
 
 UNLISTED_WORDS: Final = "(recipients not listed)"
 
@@ -247,6 +234,11 @@ def _explain_action(
             return f"{text} (no effect: an earlier rule decided for these recipients)"
         bounce = outcome.by_recipient[next(outcome.recipients.list_addresses(open_recipients))].bounce_message
         return f'bounce "{one_line(bounce)}"' if action.text and bounce else text
+    if isinstance(action, Hold):
+        state = outcome.hold_states.get(rule.name)
+        if not any(wanted.rule is rule and wanted.recipients for wanted in outcome.holds):
+            return f"{text} (no effect: none of these recipients gets the message)"
+        return f"{text} ({state.replace('-', ' ')})" if state else text
     if isinstance(action, ContentChange):
         why = _why_not_made(rule, action, outcome, applied, error)
         return f"{text} ({why})" if why else text
@@ -264,33 +256,3 @@ def _why_not_made(rule: Rule, change: ContentChange, outcome: Outcome, applied: 
         mixed = rule.mixed is Mixed.NONE and rule.name in outcome.mixed
         return "not made: not all recipients want it, and mixed is none" if mixed else "not made: none of these recipients gets the message"
     return "no effect: the message has it already, or nothing matches"
-
-
-def describe_action(action: Action) -> str:
-    """Describe an action by its name and its main option, or its target."""
-    match action:
-        case SetVerdict():
-            verdict = str(action.type).lower().replace("_", " ")
-            return f'{verdict} "{one_line(action.text)}"' if action.text else verdict
-        case AddRecipients():
-            return f"add_recipients {', '.join(action.addresses)}"
-        case RemoveRecipients():
-            return "remove_recipients"
-        case TagSubject():
-            return f'subject_tag "{action.tag}"'
-        case ChangeHeaders():
-            names = {name.lower() for name, _ in action.fields.add} | {name.lower() for name in action.fields.remove}
-            return f"headers {', '.join(sorted(names))}"
-        case AddDisclaimer():
-            text = action.disclaimer.templates[0].source.strip().partition("\n")[0]
-            return f'disclaimer ({action.disclaimer.position}) "{text}"'
-        case Archive():
-            retained = f", retained {action.retain_days} days ({action.lock})" if action.lock else ""
-            return f"archive a copy under s3://{action.bucket}/{action.prefix}{retained}"
-        case Notify():
-            target = ", ".join(filter(None, (action.sns, action.eventbridge and f"event bus {action.eventbridge}", action.webhook)))
-            return f"notify {target}" + (f" with {', '.join(sorted(action.include))}" if action.include else "")
-        case Count():
-            return f"count {action.metric}"
-        case _:
-            return action.name
