@@ -30,6 +30,7 @@ ACTIONS: Final[list[Any]] = [
     {"archive": {"bucket": "my-bucket"}},
     {"notify": {"eventbridge": "bus", "include": "subject"}},
     {"count": "Seen"},
+    {"hold": {"approvers": "boss@example.com", "timeout": "1h", "on_timeout": "bounce", "text": "%%Reason%% %%Subject%%"}},
 ]
 
 LEAVES: Final = [{name: value} for name, rows in TABLES.items() if name not in (*_IN_GROUPS, "rate") for value, *_ in rows]
@@ -57,7 +58,7 @@ def rules_of(leaves: st.SearchStrategy[Rule], actions: list[Any]) -> st.SearchSt
     conditions = nest(leaves)
     whens = st.tuples(conditions, _RATES).map(lambda both: both[0] | both[1]) if actions is ACTIONS else conditions
     return st.fixed_dictionaries(
-        {"do": st.lists(st.sampled_from(actions), min_size=1, max_size=4)},
+        {"do": st.lists(st.sampled_from(actions), min_size=1, max_size=4).map(_with_one_hold)},
         optional={
             "when": whens,
             "unless": conditions,
@@ -68,6 +69,12 @@ def rules_of(leaves: st.SearchStrategy[Rule], actions: list[Any]) -> st.SearchSt
             "on_error": st.sampled_from(["skip", "apply", "retry"]),
         },
     )
+
+
+def _with_one_hold(actions: list[Any]) -> list[Any]:
+    """Return the actions without a second hold, which a rule cannot have."""
+    first = next((action for action in actions if "hold" in action), None)
+    return [action for index, action in enumerate(actions) if action != first or action not in actions[:index]]
 
 
 def named(rules: list[Rule]) -> list[Rule]:
@@ -113,6 +120,7 @@ def summarize(outcome: Outcome) -> Any:
         outcome.added,
         [(wanted.rule.name, wanted.change.name, wanted.recipients) for wanted in outcome.changes],
         [(wanted.rule.name, wanted.effect, wanted.recipients) for wanted in outcome.effects],
+        [(wanted.rule.name, wanted.hold, wanted.recipients) for wanted in outcome.holds],
         outcome.matched,
         outcome.mixed,
     )
