@@ -16,8 +16,9 @@ from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services, load
 from mailhooks.policy.analysis.findings import Severity
 from mailhooks.policy.analysis.lint import lint
+from mailhooks.report_names import HoldState
 from tests.support.tables import check_rows
-from workmail_local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryRates
+from workmail_local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryHolds, MemoryRates
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 NOON = datetime.fromisoformat("2026-11-24T12:00:00+01:00")
@@ -45,7 +46,8 @@ def evaluate(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | No
             "2019-07-28", case["from"], tuple(case["to"]), None, subject, "m-1", f"i-{number}", FlowDirection(case["direction"].upper())
         )
         now = datetime.fromisoformat(case["at"]) if "at" in case else NOON
-        outcome = policy.evaluate(event, raw, services=services, now=now)
+        evaluation = policy.start_evaluation(event, raw, services=services, now=now)
+        outcome = evaluation.outcome(MemoryHolds(HoldState(case["decision"])).decide if "decision" in case else None)
     return outcome, raw, apply_changes(Message(raw), outcome.changes, read_values(Message(raw), case["from"]))
 
 
@@ -56,6 +58,9 @@ def test_a_recipe_has_the_expected_outcome() -> None:
 
         assert list(outcome.matched) == case["matched"]
         assert not outcome.failures
+        if "held" in case:
+            held = {address for wanted in outcome.holds for address in outcome.recipients.list_addresses(wanted.recipients)}
+            assert held == set(case["held"])
         verdict = outcome.verdict()
         for address, action in case.get("verdicts", {}).items():
             assert verdict.action_for(address).type == action
@@ -78,7 +83,7 @@ def test_a_recipe_in_report_mode_has_no_results() -> None:
         outcome, raw, applied = evaluate(report, folder, case)
 
         assert applied.content == raw
-        assert (outcome.matched, outcome.added, outcome.effects, outcome.verdicts) == ((), (), (), {})
+        assert (outcome.matched, outcome.added, outcome.effects, outcome.holds, outcome.verdicts) == ((), (), (), (), {})
         # Rules in report mode do not stop the evaluation, so further rules may be reported.
         assert set(case["matched"]) <= set(outcome.reported)
 

@@ -61,7 +61,7 @@ class MemoryContacts:
         """Record the pairs of a message; see `mailhooks.policy.Contacts`."""
         new = (pair for pair in pairs if self._known.isdisjoint(pair))
         return frozenset(
-            pair for pair in new if (pair, invocation_id) in self._withdrawn or self._first.setdefault(pair, invocation_id) == invocation_id
+            pair for pair in new if self._first.setdefault(pair, invocation_id) == invocation_id or (pair, invocation_id) in self._withdrawn
         )
 
     def withdraw(

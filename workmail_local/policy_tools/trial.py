@@ -34,7 +34,7 @@ class TrialOptions:
         people: addresses of the organization's people by display name.
         truncated: whether the event omits recipients.
         known: addresses that no longer make a first contact.
-        decision: that of the approvers of each hold; PENDING to leave the holds open.
+        decision: that of the approvers of each hold; PENDING for no decision.
         reason: of a rejection.
     """
 

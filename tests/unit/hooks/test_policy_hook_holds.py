@@ -22,7 +22,7 @@ from tests.support.hooks import HEADER, Memory, handler_of, without_stamp
 from tests.support.hooks import settings as make_settings
 from tests.support.mail import event
 from tests.support.policies import Counts, Groups, Mail, make_policy
-from tests.support.random_policies import GROUPS, RULE, RULES, Rule, mails, named, policy_of
+from tests.support.random_policies import GROUPS, RULE, RULES, Rule, mails, policy_of
 from workmail_local.policy_tools.memory_services import MemoryContacts, MemoryHolds
 
 ANA, BEN = "ana@example.com", "ben@example.com"
@@ -249,7 +249,7 @@ def test_the_log_of_a_decided_message_has_its_state(capsys: pytest.CaptureFixtur
 
 def without_holds(rules: list[Rule]) -> list[Rule]:
     """Return the rules with a count in place of each hold. The names of the rules stay, so that texts with the name do too."""
-    return [rule | {"do": [{"count": "Held"} if "hold" in action else action for action in rule["do"]]} for rule in rules]
+    return [rule | {"do": [{"count": "WasHeld"} if "hold" in action else action for action in rule["do"]]} for rule in rules]
 
 
 def send(rules: list[Rule], sample: Mail, holds: Holds) -> tuple[Flow, Any]:
@@ -295,8 +295,9 @@ class NotedOutcome:
 def held_rules(draw: st.DrawFn) -> list[Rule]:
     """Draw rules with at least one hold."""
     rules, rule = draw(RULES), draw(RULE)
-    held = rule | {"enabled": True, "do": [HOLD, *(action for action in rule["do"] if "hold" not in action)]}
-    return named([{**each, "name": ""} for each in rules] + [held])
+    at = draw(st.integers(0, len(rules)))
+    actions = [HOLD, *(action for action in rule["do"] if "hold" not in action)]
+    return [*rules[:at], rule | {"name": "Held", "enabled": True, "do": actions}, *rules[at:]]
 
 
 @pytest.mark.fuzz
