@@ -67,7 +67,7 @@ def test_a_message_whose_evaluation_raises_is_a_row_with_an_error(run_replay, tm
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("x")
 
-    monkeypatch.setattr("mailhooks.policy.Policy.evaluate", broken)
+    monkeypatch.setattr("mailhooks.policy.Policy.start_evaluation", broken)
     save_message(tmp_path / "mail", name="a.eml")
     assert "a.eml cannot be evaluated: ZeroDivisionError: x" in run_replay()
 
