@@ -104,7 +104,9 @@ def make_mail(sender: str, approver: str, link: str, mark: str, request: Approva
     mail["From"] = sender
     mail["To"] = canonical(approver)
     mail["Date"] = datetime.now(UTC)
-    mail["Subject"] = f"{SUBJECT} {_to_line(request.subject) or 'a message without a subject'}"
+    # QUIRK: the email package decodes an encoded word here, and old versions write its line ends into the header.
+    subject = _to_line(request.subject).replace("=?", "= ?")
+    mail["Subject"] = f"{SUBJECT} {subject or 'a message without a subject'}"
     mail["Auto-Submitted"] = "auto-generated"
     mail[MARK] = mark
     table = "\n".join(f"{name + ':':<13}{value}" for name, value in rows)

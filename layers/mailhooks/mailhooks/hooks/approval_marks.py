@@ -11,6 +11,7 @@ approval mail to the same approver, until it expires.
 import hashlib
 import hmac
 import re
+from base64 import urlsafe_b64encode
 from typing import Final
 
 from mailhooks.address_patterns import canonical
@@ -24,7 +25,8 @@ _PURPOSE: Final = b"mailhooks approval mail 1\n"
 _VALID_S: Final = 24 * 60 * 60
 """Longer than SES tries to deliver a mail (14 hours): a late one must not be held either."""
 
-_FORM: Final = re.compile(rb"([0-9]{1,12})\.([0-9a-f]{64})")
+_FORM: Final = re.compile(rb"([0-9]{1,12})\.([\w-]{43})", re.ASCII)
+"""Short enough for one line with the field's name (RFC 5322 section 2.1.1), so that no program folds it."""
 
 
 def make_mark(secret: str, approver: str, timeout_at: int) -> str:
@@ -47,4 +49,5 @@ def has_valid_mark(message: Message, secret: str, sender: str, now: float) -> bo
 
 def _sign(secret: str, approver: str, expires: int) -> str:
     text = f"{expires} {canonical(approver)}".encode("utf-8", "surrogatepass")
-    return hmac.new(secret.encode("utf-8", "surrogatepass"), _PURPOSE + text, hashlib.sha256).hexdigest()
+    digest = hmac.new(secret.encode("utf-8", "surrogatepass"), _PURPOSE + text, hashlib.sha256).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
