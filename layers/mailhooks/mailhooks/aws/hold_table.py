@@ -194,6 +194,8 @@ def _to_values(record: HoldRecord) -> dict[str, Any]:
         "timeoutAt": {"N": str(record.timeout_at)},
         "expires": {"N": str(record.timeout_at + KEPT_S)},
     }
+    if record.decided_at is not None:
+        values["decidedAt"] = {"N": str(record.decided_at)}
     if record.held is not None:
         values["held"] = _to_list(record.held)
     return values
