@@ -6,13 +6,12 @@ identifies the last event that the responder has handled.
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from mailhooks.aws.client import QUICK_CONFIG, call, make_client
+from mailhooks.aws.conditional_writes import write_if
 from mailhooks.deadline import Deadline
-from mailhooks.errors import MailhooksError
 
 
 class State(StrEnum):
@@ -121,16 +120,7 @@ class SubscriptionTable:
             "ExpressionAttributeNames": {f"#{name}": name for name in values},
             "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()},
         }
-        with suppress(_Forgotten):
-            call("UpdateItem", lambda: self._client.update_item(**request), deadline, map_own=_map_error)
-
-
-class _Forgotten(MailhooksError):
-    """The table has no such subscription any more."""
-
-
-def _map_error(code: str, _text: str) -> MailhooksError | None:
-    return _Forgotten(code) if code == "ConditionalCheckFailedException" else None
+        write_if("UpdateItem", lambda: self._client.update_item(**request), deadline)
 
 
 def _read(item: dict[str, Any]) -> Subscription:
