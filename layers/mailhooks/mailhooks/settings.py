@@ -127,6 +127,7 @@ class Settings:
         push_subscriptions_table, push_events_table: DynamoDB tables of the subscriptions, and of the events on the bus.
         push_event_bus: the name or ARN of the EventBridge bus that receives the events.
         push_config: the source of the subscriptions: a file name, s3://bucket/key or ssm:/name.
+        push_ews_url: the EWS endpoint of the organization; empty for that of the function's region.
         push_impersonation_role: ID of the impersonation role of the organization `organization_id` that makes the subscriptions.
         removed: the variables of removed settings that have a value other than their default.
         availability_secret, availability_config: the configuration of the availability provider: the name or ARN of a secret, or a file.
@@ -167,6 +168,7 @@ class Settings:
     push_events_table: str = field(default="", metadata={"form": _TABLE})
     push_event_bus: str = field(default="", metadata={"form": _EVENT_BUS})
     push_config: str = field(default="subscriptions.json", metadata={"form": _PUSH_CONFIG})
+    push_ews_url: str = field(default="", metadata={"form": _HTTP_URL})
     push_impersonation_role: str = field(default="", metadata={"form": _ROLE_ID})
     export_bucket: str = field(default="", metadata={"form": _EXPORT_BUCKET})
     export_role: str = field(default="", metadata={"form": _EXPORT_ROLE})
