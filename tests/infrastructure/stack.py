@@ -68,7 +68,7 @@ class Stack:
         translated: the template after SAM's transform.
         resources: the resources that CloudFormation creates, by logical ID. In their properties, a reference to a resource is its name, and
             a reference to its attribute is `NAME.ATTRIBUTE`. The RoleId of a role follows from its path: CloudFormation replaces a role if
-            the path changes.
+            the path changes. A function URL has the form that Lambda gives to it.
         outputs: the values of the outputs that the stack has.
         refused: the descriptions of the rules' assertions that fail. CloudFormation would then create no resource.
     """
@@ -210,6 +210,8 @@ class Stack:
         if attribute == "RoleId":
             path = self._resolve(self.translated["Resources"][name]["Properties"].get("Path", "/"))
             return f"AROA{hashlib.sha256(f'{self._ref(name)} {path}'.encode()).hexdigest()[:17].upper()}"  # 21 characters, as in IAM
+        if attribute == "FunctionUrl":
+            return f"https://{hashlib.sha256(self._ref(name).encode()).hexdigest()[:32]}.lambda-url.{self._values['AWS::Region']}.on.aws/"
         return f"{self._ref(name)}.{attribute}"
 
     def _sub(self, argument: str | list[Any]) -> str:

@@ -29,8 +29,9 @@ EVERYTHING = {
     "AvailabilityImpersonationRoleId": "a1b2",
     "AvailabilityNetwork": "subnet-01234567,subnet-89abcdef/sg-01234567,sg-89abcdef",
     "PolicySource": "s3://policies/policy.yaml",
-    "PolicyNeeds": "counting,directory",
-    "PolicyResourceArns": "arn:aws:sns:eu-west-1:123456789012:mail",
+    "PolicyNeeds": "counting,directory,hold",
+    "PolicyResourceArns": "arn:aws:sns:eu-west-1:123456789012:mail,arn:aws:states:eu-west-1:123456789012:stateMachine:approvals",
+    "ApprovalSender": "approvals@example.com",
     "Deployment": "Linear10PercentEvery1Minute",
     "KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "Tracing": "Active",
@@ -109,8 +110,8 @@ class TestWithoutABlock:
     def test_the_rest_of_the_template_is_accepted_by_cfn_lint(self, functions: list[str]) -> None:
         found = lint(remove_blocks(*functions), config=ManualArgs(regions=[REGION]))
 
-        # Only conditions that nothing uses now, which CloudFormation accepts.
-        assert [each for each in found if each.rule.id != "W8001"] == []
+        # Only conditions and mappings that nothing uses now, which CloudFormation accepts.
+        assert [each for each in found if each.rule.id not in {"W8001", "W7001"}] == []
 
 
 def remove_blocks(*functions: str) -> str:
@@ -212,6 +213,8 @@ class TestVersions:
         {"PolicyNeeds": "none"},
         {"PolicyNeeds": "counting"},
         {"PolicyNeeds": "directory"},
+        {"PolicyNeeds": "counting,directory", "ApprovalSender": ""},
+        {"ApprovalSender": "hold@example.com"},
         {"SubjectTag": "[E]"},
         {"DisclaimerText": "Example GmbH"},
         {"BounceRules": '[{"action": "DROP", "senders": ["example.net"]}]'},
@@ -239,7 +242,7 @@ class TestVersions:
         """CloudFormation fails when it replaces a version of an unchanged function: "A version for this Lambda function exists"."""
         before, after = Stack(**EVERYTHING), Stack(**{**EVERYTHING, **values})
 
-        for name in before.functions():
+        for name in before.functions().keys() & after.functions().keys():
             changed = _versioned(before, name) != _versioned(after, name)
             assert (before.version(name) != after.version(name)) == changed, name
 
@@ -257,6 +260,12 @@ class TestVersions:
 
         assert before.resources.keys() & after.resources.keys() >= {"MailflowFunction", "MailflowFunctionAliaslive"}
         assert before.resources["MailflowFunctionAliaslive"] != after.resources["MailflowFunctionAliaslive"]
+
+    @pytest.mark.parametrize("values", [{"ApprovalSender": "a@example.com"}, {"ApprovalSender": ""}])
+    def test_a_new_sender_makes_a_new_version_of_mailflow_alone(self, values: dict[str, str]) -> None:
+        before, after = Stack(**EVERYTHING), Stack(**{**EVERYTHING, **values})
+
+        assert [name for name in before.functions() if before.version(name) != after.version(name)] == ["MailflowFunction"]
 
     def test_a_description_is_never_longer_than_lambda_allows(self) -> None:
         stack = Stack(**LONGEST)
@@ -279,6 +288,7 @@ LONGEST: dict[str, str | int] = {
     "SnapStart": "PublishedVersions",
     "LogPersonalData": "message-id",
     "OnError": "default",
+    "ApprovalSender": "a" * 38 + "@example.com",
     "PolicySource": "s3://policies/" + "a" * (120 - len("s3://policies/")),
     "SubjectTag": "😀" * 60,
     "DisclaimerText": "😀" * 175,
@@ -297,7 +307,7 @@ class TestEnvironment:
             assert len(json.dumps(stack.variables(name), ensure_ascii=False).encode()) <= 4096, name
 
     def test_the_longest_values_are_the_longest_that_the_parameters_accept(self) -> None:
-        for name in ("PolicySource", "SubjectTag", "DisclaimerText", "BounceRules"):
+        for name in ("PolicySource", "SubjectTag", "DisclaimerText", "BounceRules", "ApprovalSender"):
             assert not accepts(name, f"{LONGEST[name]}a".replace("]a", "a]")), name
 
     @pytest.mark.parametrize("parameters", [{}, EVERYTHING, {**EVERYTHING, "OnError": "retry", "LogPersonalData": "all"}])
@@ -342,11 +352,15 @@ class TestEnvironment:
         assert settings.policy == "s3://policies/policy.yaml"
         assert (settings.rates_table, settings.policy_directory) == ("mail-MailflowRates", True)
         assert settings.organization_id == ORGANIZATION
+        assert (settings.holds_table, settings.approval_secret) == ("mail-MailflowHolds", "mail-ApprovalSecret")
+        assert settings.approval_url == Stack(**EVERYTHING).outputs["ApprovalUrl"]
+        assert settings.approval_sender == EVERYTHING["ApprovalSender"]
 
     def test_mailflow_has_no_table_and_no_directory_unless_the_policy_needs_them(self) -> None:
         settings = Settings.from_env(Stack(PolicyNeeds="none").variables("MailflowFunction"))
 
         assert (settings.rates_table, settings.policy_directory) == ("", False)
+        assert {settings.holds_table, settings.approval_url, settings.approval_secret, settings.approval_sender} == {""}
 
     def test_the_default_policy_is_built_with_mailflow(self) -> None:
         name = Stack().variables("MailflowFunction")["POLICY"]

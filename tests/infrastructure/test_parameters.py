@@ -11,6 +11,7 @@ from tests.infrastructure.test_functions import EVERYTHING, SECRET
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:approvals"
 WORKMAIL = "arn:aws:workmail:eu-west-1:123456789012:organization/"
 BOUNDARY = "arn:aws:iam::123456789012:policy/mail/boundary"
 
@@ -31,10 +32,17 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/mail/boundary"
         ("PolicySource", "appconfig:a1b2c3d/4e5f/e5f6g7h"),
         ("PolicyNeeds", "none"),
         ("PolicyNeeds", "counting,directory"),
+        ("PolicyNeeds", "hold"),
+        ("PolicyNeeds", "counting,hold"),
+        ("PolicyNeeds", "directory,hold"),
+        ("PolicyNeeds", "counting,directory,hold"),
         ("PolicyResourceArns", ""),
         ("PolicyResourceArns", TOPIC),
         ("PolicyResourceArns", f"{TOPIC},{TOPIC}.fifo,{BUS},{SECRET},arn:aws:s3:::example-archive/*"),
         ("PolicyResourceArns", "arn:aws:s3:::example-archive/mail/2026*"),
+        ("PolicyResourceArns", f"{MACHINE},{TOPIC}"),
+        ("ApprovalSender", ""),
+        ("ApprovalSender", "mail.approvals+hold@mail.example.com"),
         ("SubjectTag", ""),
         ("SubjectTag", "[Außerhalb]"),
         ("DisclaimerText", "Example GmbH\nKöln"),
@@ -88,6 +96,13 @@ def test_a_parameter_accepts(name: str, value: str | int) -> None:
         ("PolicySource", "appconfig:a1b2/c3d4/e5f6/1"),
         ("PolicySource", "appconfig:mail/production/policy"),  # an ARN has the IDs
         ("PolicyNeeds", "directory,counting"),  # a description of the version that differs from an equal one; see VersionDescription
+        *(("PolicyNeeds", value) for value in ("", "hold,directory", "none,hold", "hold,", "counting,hold,directory")),
+        ("PolicyResourceArns", MACHINE.replace("approvals", "*")),
+        ("PolicyResourceArns", MACHINE.replace("stateMachine", "execution")),
+        ("ApprovalSender", "example.com"),
+        ("ApprovalSender", "Approvals <approvals@example.com>"),
+        ("ApprovalSender", "*@example.com"),
+        ("ApprovalSender", "approvals@example"),
         ("PolicyResourceArns", TOPIC.replace("mail", "*")),
         ("PolicyResourceArns", f"{TOPIC}, {TOPIC}"),
         ("PolicyResourceArns", f"{TOPIC},"),
@@ -126,10 +141,10 @@ def test_a_parameter_rejects(name: str, value: str | int) -> None:
 
 
 class TestGuidedDeployment:
-    def test_asks_for_at_most_25_parameters_and_needs_only_the_organization(self) -> None:
+    def test_asks_for_at_most_26_parameters_and_needs_only_the_organization(self) -> None:
         parameters = read_template()["Parameters"]
 
-        assert len(parameters) <= 25
+        assert len(parameters) <= 26
         assert [name for name, parameter in parameters.items() if "Default" not in parameter] == ["OrganizationId"]
 
     def test_describes_each_parameter_and_its_limits(self) -> None:
@@ -185,6 +200,7 @@ class TestRules:
             ({"Functions": "none"}, "set AvailabilitySecretArn"),
             ({"Functions": "none", "AvailabilitySecretArn": SECRET, "PolicySource": "ssm:/policy"}, "need the function mailflow"),
             ({"Functions": "none", "AvailabilitySecretArn": SECRET, "PolicyResourceArns": TOPIC}, "need the function mailflow"),
+            ({"ApprovalSender": "approvals@example.com"}, "needs hold in PolicyNeeds"),
             ({"AvailabilityImpersonationRoleId": "a1b2"}, "need AvailabilitySecretArn"),
             ({"AvailabilityNetwork": "subnet-01234567/sg-01234567"}, "need AvailabilitySecretArn"),
         ],

@@ -29,6 +29,13 @@ DIRECTORY = {
 }
 
 
+HOLDS = {
+    ("dynamodb:Query", "mail-MailflowHolds.Arn"),
+    ("dynamodb:UpdateItem", "mail-MailflowHolds.Arn"),
+    ("secretsmanager:GetSecretValue", "mail-ApprovalSecret"),
+}
+
+
 class TestFunctions:
     @pytest.mark.parametrize(
         "function,rights",
@@ -86,6 +93,15 @@ class TestFunctions:
                 },
             ),
             ({"KmsKeyArn": KEY}, {("kms:GenerateDataKey", KEY), ("kms:Decrypt", KEY)}),
+            ({"PolicyNeeds": "hold"}, HOLDS),
+            (
+                {"PolicyNeeds": "hold", "ApprovalSender": "approvals@example.com"},
+                {
+                    *HOLDS,
+                    ("ses:SendRawEmail", "arn:aws:ses:eu-west-1:123456789012:identity/*"),
+                    ("ses:SendRawEmail", "arn:aws:ses:eu-west-1:123456789012:configuration-set/*"),
+                },
+            ),
         ],
     )
     def test_a_parameter_of_the_policy_adds_only_its_own_permissions(
@@ -160,6 +176,34 @@ class TestFunctions:
 
         assert [each for each in more if each not in plain] == [{"Effect": "Allow", **statement}]
 
+    def test_mailflow_starts_only_the_named_state_machines_and_reads_only_their_executions(self) -> None:
+        machines = [f"arn:aws:states:eu-west-1:123456789012:stateMachine:{name}" for name in ("one", "two")]
+        rights = Stack(PolicyNeeds="none", PolicyResourceArns=",".join((*machines, SECRET))).rights("MailflowFunction")
+
+        # A right to an action on a resource of another service is none.
+        found = {(action, resource) for action, resource in rights if action.startswith("states:") and ":states:" in resource}
+        assert found == {
+            *(("states:StartExecution", machine) for machine in machines),
+            *(("states:DescribeExecution", f"arn:aws:states:eu-west-1:123456789012:execution:{name}:*") for name in ("one", "two")),
+        }
+
+    def test_mailflow_sends_mail_to_approvers_only_from_the_given_address(self) -> None:
+        statements = Stack(PolicyNeeds="hold", ApprovalSender="approvals@example.com").statements("MailflowFunction")
+
+        [statement] = [each for each in statements if each["Action"] == "ses:SendRawEmail"]
+        assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": "approvals@example.com"}}
+
+    @pytest.mark.parametrize("direction,messages", [("inbound", "incoming/*"), ("outbound", "outgoing/*"), ("both", "*")])
+    def test_the_approval_page_reads_messages_and_decides_and_changes_none(self, direction: str, messages: str) -> None:
+        rights = Stack(PolicyNeeds="hold", MailDirection=direction).rights("ApproveFunction")
+
+        assert rights == {
+            ("dynamodb:GetItem", "mail-MailflowHolds.Arn"),
+            ("dynamodb:UpdateItem", "mail-MailflowHolds.Arn"),
+            ("secretsmanager:GetSecretValue", "mail-ApprovalSecret"),
+            ("workmailmessageflow:GetRawMessageContent", f"{MESSAGES}/{messages}"),
+        }
+
     def test_functions_use_aws_policies_only_for_logs_and_for_traces(self) -> None:
         def of_aws(**parameters: str) -> set[str]:
             roles = Stack(Functions=",".join(MAIL), **parameters).of_type("AWS::IAM::Role")
@@ -170,7 +214,7 @@ class TestFunctions:
 
     def test_every_action_is_an_operation_of_its_service(self) -> None:
         stack = Stack(**{**EVERYTHING, "PolicySource": "appconfig:a1b2/c3d4/e5f6"})
-        models = {"appconfig": "appconfigdata"}
+        models = {"appconfig": "appconfigdata", "states": "stepfunctions"}
         granted: dict[str, set[str]] = {}
         for name in stack.functions():
             for action, _ in stack.rights(name):
@@ -256,6 +300,16 @@ class TestWhoMayInvoke:
                 "SourceAccount": account,
                 "SourceArn": arn,
             }
+
+    def test_every_person_with_the_url_of_the_approval_page_and_by_the_url_alone(self) -> None:
+        """Both permissions, which new function URLs need since October 2025 (Lambda guide, "Control access to Lambda function URLs")."""
+        permissions = Stack(PolicyNeeds="hold").of_type("AWS::Lambda::Permission").values()
+        [by_url, by_invoke] = [each for each in permissions if each["FunctionName"].startswith("mail-ApproveFunction")]
+
+        assert by_url["FunctionName"] == by_invoke["FunctionName"] == "mail-ApproveFunctionAliaslive"
+        assert by_url["Principal"] == by_invoke["Principal"] == "*"
+        assert (by_url["Action"], by_url["FunctionUrlAuthType"]) == ("lambda:InvokeFunctionUrl", "NONE")
+        assert (by_invoke["Action"], by_invoke["InvokedViaFunctionUrl"]) == ("lambda:InvokeFunction", True)
 
     def test_an_organizations_arn_means_the_same_as_its_id(self) -> None:
         by_id, by_arn = Stack(**EVERYTHING), Stack(**EVERYTHING, OrganizationId=ORGANIZATION_ARN)

@@ -7,9 +7,11 @@ from typing import Any
 import boto3
 import pytest
 
+from mailhooks.aws.hold_table import HoldKey, HoldTable
 from mailhooks.aws.rate_counter import DynamoRates
 from mailhooks.contract.limits import BUCKET_PATTERN
 from mailhooks.deadline import Deadline
+from mailhooks.hooks.approval_links import Link, make_link, read_link
 from tests.infrastructure.stack import ROOT, Stack, read_template
 from tests.infrastructure.test_functions import EVERYTHING
 from tests.support.moto_account import use_moto_account
@@ -20,7 +22,7 @@ LAYERS = ["MailhooksLayer", "AvailabilityLayer"]
 
 def only(kind: str, **parameters: Any) -> Any:
     """Return the properties of a stack's only resource of a type."""
-    [found] = Stack(**{**EVERYTHING, "KmsKeyArn": "", **parameters}).of_type(kind).values()
+    [found] = Stack(**{**EVERYTHING, "PolicyNeeds": "counting", "ApprovalSender": "", "KmsKeyArn": "", **parameters}).of_type(kind).values()
     return found
 
 
@@ -41,6 +43,14 @@ class TestEncryption:
     def test_of_the_table(self) -> None:
         assert only("AWS::DynamoDB::Table")["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
         assert only("AWS::DynamoDB::Table", KmsKeyArn=KEY)["SSESpecification"]["KMSMasterKeyId"] == KEY
+
+    def test_of_the_table_and_the_secret_of_held_mail(self) -> None:
+        for key in ("", KEY):
+            stack = Stack(PolicyNeeds="hold", KmsKeyArn=key)
+            [table], [secret] = (stack.of_type(kind).values() for kind in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"))
+
+            assert table["SSESpecification"].get("KMSMasterKeyId", "") == secret.get("KmsKeyId", "") == key
+            assert table["SSESpecification"]["SSEEnabled"]
 
     def test_of_the_queue(self) -> None:
         assert only("AWS::SQS::Queue") == {"SqsManagedSseEnabled": True, "MessageRetentionPeriod": 14 * 24 * 60 * 60}
@@ -63,6 +73,7 @@ class TestEncryption:
                 "BounceFunction": [],
                 "ObserveFunction": ["kms:Decrypt", "kms:GenerateDataKey"],
                 "AvailabilityFunction": ["kms:Decrypt"],
+                "ApproveFunction": ["kms:Decrypt"],
             }.items()
         )
 
@@ -122,9 +133,56 @@ class TestRates:
         assert "MailflowRates" not in Stack(Functions="rewrite", PolicyNeeds="counting").resources
 
 
+class TestHolds:
+    def test_the_table_and_the_secret_work_with_the_library(self) -> None:
+        stack = Stack(PolicyNeeds="hold")
+        [table] = stack.of_type("AWS::DynamoDB::Table").values()
+        [secret] = stack.of_type("AWS::SecretsManager::Secret").values()
+        with use_moto_account("eu-west-1"):
+            boto3.client("dynamodb").create_table(
+                TableName="holds", **{name: table[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
+            )
+            random = boto3.client("secretsmanager").get_random_password(**secret["GenerateSecretString"])["RandomPassword"]
+            read = HoldTable("holds").read(HoldKey("a", "b"), Deadline.after(10))
+
+        token = make_link("https://example.com/", random, ("a", "b"), 0, 1).partition("=")[2]
+        assert (read, read_link(token, random)) == (None, Link(("a", "b"), 0, 1))
+        assert len(random) == 64
+
+    def test_the_table_is_paid_by_request_and_deletes_expired_items(self) -> None:
+        table = only("AWS::DynamoDB::Table", PolicyNeeds="hold")
+
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+    @pytest.mark.parametrize("parameters", [{}, {"PolicyNeeds": "counting,directory"}, {"Functions": "rewrite", "PolicyNeeds": "hold"}])
+    def test_nothing_of_it_exists_unless_mailflow_holds_mail(self, parameters: dict[str, str]) -> None:
+        stack = Stack(**parameters)
+
+        assert stack.functions().keys().isdisjoint({"ApproveFunction"})
+        assert {"MailflowHolds", "ApprovalSecret", "ApproveFunctionUrl"}.isdisjoint(stack.resources)
+        assert {"HoldsTableName", "ApprovalUrl"}.isdisjoint(stack.outputs)
+
+    def test_a_flood_of_requests_to_the_page_cannot_use_up_the_concurrency_of_mail(self) -> None:
+        for reserved in (0, 50):
+            approve = Stack(PolicyNeeds="hold", ReservedConcurrency=reserved).functions()["ApproveFunction"]
+            assert int(approve["ReservedConcurrentExecutions"]) <= 5
+
+    def test_the_page_is_at_the_alias_so_that_a_gradual_deployment_applies_to_it(self) -> None:
+        [url] = Stack(PolicyNeeds="hold").of_type("AWS::Lambda::Url").values()
+
+        assert url == {"AuthType": "NONE", "TargetFunctionArn": "mail-ApproveFunctionAliaslive"}
+
+
 def test_nothing_with_mail_or_addresses_outlives_the_stack() -> None:
     for name, resource in read_template()["Resources"].items():
-        if resource["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup"):
+        if resource["Type"] in (
+            "AWS::S3::Bucket",
+            "AWS::DynamoDB::Table",
+            "AWS::SecretsManager::Secret",
+            "AWS::SQS::Queue",
+            "AWS::Logs::LogGroup",
+        ):
             assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Delete", "Delete"), name
 
 

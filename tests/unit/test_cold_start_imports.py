@@ -52,6 +52,7 @@ FORBIDDEN: Final[dict[str, set[str]]] = {
     "functions/mailflow": AVAILABILITY | OTHER_CONDITIONS | {"re2", "aws_xray_sdk", "boto3"},
     "functions/push": BACKENDS - {"botocore.session"} | MAIL | {"mailhooks.availability", "requests", "yaml", "re2", "aws_xray_sdk"},
     "functions/export": AVAILABILITY | POLICY_FILE | MAIL | {"aws_xray_sdk", "boto3", "botocore.session"},
+    "functions/approve": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "aws_xray_sdk", "boto3", "botocore.session"},
     "mailhooks.availability": BACKENDS | MAIL | {"requests"},
     "functions/availability": BACKENDS | MAIL | {"requests"},
     "mailhooks.availability.backends.caldav": BACKENDS,

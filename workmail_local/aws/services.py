@@ -129,7 +129,7 @@ class LocalAws(Lifecycle):
         return AllServices(
             {
                 **dict.fromkeys((*WORKMAIL_SERVICES, "ses"), self._workmail_app),
-                "states": StateMachinesApi(self.state_machines, self._listener).route(),
+                "states": StateMachinesApi(self.state_machines, self._listener).route("/"),
                 # Calls without a signature are for public objects in S3.
                 **dict.fromkeys((*MOTO_SERVICES, ""), MotoApp()),
             },

@@ -8,6 +8,7 @@ from typing import Final
 from workmail_local.doctor.account import Account, CannotCheck, Missing
 from workmail_local.doctor.checks import (
     alarms,
+    approval,
     availability,
     bucket,
     calls,
@@ -80,6 +81,8 @@ def _plan(account: Account, target: Target) -> Iterator[tuple[str, str, Check]]:
 
 
 def _list_function_checks(function: Function) -> tuple[tuple[str, Callable[[Account, Target, Function], Iterator[Finding]]], ...]:
+    if function.is_approval:
+        return (*functions.CHECKS, ("permission", approval.check_url), ("role", roles.check_role))
     called = () if function.is_availability else (("flow rule", calls.check_calls),)
     return (*functions.CHECKS, ("permission", permissions.check_permission), ("role", roles.check_role), *called)
 

@@ -43,7 +43,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function as WorkMail calls it.
+    """A function as WorkMail or an approver calls it.
 
     Attributes:
         label: a short name, such as `rewrite`.
@@ -64,6 +64,11 @@ class Function:
     def is_observe(self) -> bool:
         """Whether it is the template's `observe`, which reads each message."""
         return self.label == "observe"
+
+    @property
+    def is_approval(self) -> bool:
+        """Whether it is the approval page, which WorkMail does not call."""
+        return self.label == "approve"
 
     @property
     def selector(self) -> dict[str, str]:
@@ -116,7 +121,7 @@ class Target:
     @property
     def mail_functions(self) -> list[Function]:
         """Return the functions that flow rules run."""
-        return [each for each in self.functions if not each.is_availability]
+        return [each for each in self.functions if not (each.is_availability or each.is_approval)]
 
     @property
     def availability_functions(self) -> list[Function]:

@@ -1,9 +1,14 @@
 """Each function with each optional right, and a use of it."""
 
 import itertools
+import time
 from typing import Any, Final
+from urllib.parse import urlencode
 
+from mailhooks.aws.hold_table import HoldKey, HoldRecord
+from mailhooks.hooks.approval_links import PARAMETER, make_link
 from tests.integration.rights.deployment import KEY, POLICY, Case, Run
+from tests.support.approvals import SECRET, URL, make_event, put_record
 from tests.support.backends import request
 from tests.support.mail import event
 from tests.support.servers.workmail import ROLE
@@ -39,6 +44,14 @@ rules:
       - notify: {{ sns: "{topic}" }}
       - notify: {{ eventbridge: "{bus}" }}
       - notify: {{ webhook: "{webhook}", secret: "{secret}" }}
+"""
+
+MACHINE: Final = "arn:aws:states:us-east-1:123456789012:stateMachine:approvals"
+_HOLDING_POLICY: Final = f"""{POLICY.rstrip()}
+  - name: approval
+    do: {{ hold: {{ approvers: [boss@example.com], timeout: 2h, on_timeout: bounce }} }}
+  - name: second approval
+    do: {{ hold: {{ state_machine: "{MACHINE}", timeout: 2h, on_timeout: bounce }} }}
 """
 
 _INVOCATIONS = itertools.count(1)
@@ -82,9 +95,50 @@ def _run_whole_policy(run: Run) -> None:
     _retry(run, _WHOLE_POLICY.format(archive=own.archive, topic=own.topic, bus=own.bus, webhook=own.webhook, secret=own.webhook_secret))
 
 
+def _hold(run: Run) -> None:
+    """Hold a message until an approver and a state machine approve it; the answer to the last attempt is lost."""
+    run.start(policy=_HOLDING_POLICY)
+    document = arrive(run)
+    run.invoke(document)
+    dynamodb = run.account.workmail.client("dynamodb")
+    approved = {"state": {"Value": {"S": "approved"}}, "decidedBy": {"Value": {"S": "boss@example.com"}}}
+    for item in dynamodb.scan(TableName=run.account.holds)["Items"]:
+        if item["state"]["S"] == "pending":
+            dynamodb.update_item(TableName=run.account.holds, Key={"pk": item["pk"], "sk": item["sk"]}, AttributeUpdates=approved)
+    run.invoke(document)
+    run.invoke(document)
+
+
 def _look_up(run: Run) -> None:
     run.start()
     run.invoke(request("ben@example.org"))
+
+
+def _decide(run: Run) -> None:
+    """Show a held message to an approver, who rejects it."""
+    run.start()
+    arrive(run)
+    record = HoldRecord(
+        key=HoldKey("0" * 32, "rule"),
+        rule="rule",
+        message_id=run.messages[-1],
+        direction="INBOUND",
+        mail_from="nora@example.net",
+        recipients=("ana@example.com",),
+        approvers=("ben@example.com",),
+        created_at=int(time.time()),
+        timeout_at=int(time.time()) + 3600,
+    )
+    put_record(run.account.workmail, run.account.holds, record)
+    token = make_link(URL, SECRET, record.key, 0, record.timeout_at).partition("=")[2]
+    form = urlencode({PARAMETER: token, "decision": "reject", "reason": "No"})
+    for request_event in (
+        make_event("GET", query=f"{PARAMETER}={token}"),
+        make_event("POST", body=form, content_type="application/x-www-form-urlencoded"),
+    ):
+        page = run.invoke(request_event)
+        # Not its times.
+        run.outcome[-1] = page["statusCode"], "Buy now." in page["body"], "was rejected by you" in page["body"]
 
 
 def _make(function: str, **parameters: str) -> dict[str, str]:
@@ -116,6 +170,12 @@ CASES: Final = {
     "mailflow with S3": Case("mailflow", lambda own: _make_sourced(f"s3://{own.archive}/policy.yaml"), _retry),
     "mailflow with SSM": Case("mailflow", lambda own: _make_sourced(f"ssm:/{own.archive}"), _retry),
     "mailflow with AppConfig": Case("mailflow", lambda _: _make_sourced("appconfig:a1b2/c3d4/e5f6"), _retry),
+    "mailflow with hold": Case(
+        "mailflow",
+        lambda _: _make("mailflow", PolicyNeeds="hold", ApprovalSender="approvals@example.com", PolicyResourceArns=MACHINE),
+        _hold,
+    ),
+    "approve": Case("approve", lambda _: _make("mailflow", PolicyNeeds="hold"), _decide),
     "availability": Case(
         "availability",
         lambda own: _make(

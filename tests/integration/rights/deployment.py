@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -23,10 +24,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailhooks.settings import env
 from tests.infrastructure.stack import ROOT, Stack, read_template
+from tests.support.approvals import SECRET
+from tests.support.holds import make_holds_table
 from tests.support.servers.access_control import ACCOUNT, AccessControl, Right, Role, list_rights
 from tests.support.servers.ews import EwsServer
 from tests.support.servers.workmail import TARGET, WorkMailApi
-from workmail_local.aws.service_errors import find_signed_service
+from workmail_local.aws.service_errors import ServiceError, find_signed_service
 from workmail_local.workmail import LocalWorkMail
 
 REGION: Final = "us-east-1"
@@ -44,16 +47,20 @@ rules:
 """A retry, which reads the tagged subject, needs the stored verdict."""
 
 _NUMBERS = itertools.count()
-_VOLATILE: Final = {"timestamp", "milliseconds", "invocationId", "messageId", "service"}
+_VOLATILE: Final = {"timestamp", "milliseconds", "waitedSeconds", "invocationId", "messageId", "service"}
 """Properties of log lines that differ between two runs."""
 
 
 class Services:
-    """All local services at one URL. AppConfig and impersonation roles have servers of their own."""
+    """All local services at one URL. AppConfig, SES, Step Functions and impersonation roles have servers of their own.
+
+    SES accepts each mail. An execution of a state machine has succeeded when it is described: it approves.
+    """
 
     def __init__(self, workmail: LocalWorkMail, impersonation: WorkMailApi) -> None:
         self._others = workmail.make_one_endpoint()
         self._impersonation = impersonation.app()
+        self._executions: set[str] = set()
         self._configuration = Starlette(
             routes=[
                 Route("/configurationsessions", self._open_session, methods=["POST"]),
@@ -62,13 +69,31 @@ class Services:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
+        request = Request(scope, receive)
         app: ASGIApp = self._others
-        if find_signed_service(request) == "appconfig":
-            app = self._configuration
-        elif request.headers.get("x-amz-target") == TARGET:
+        match find_signed_service(request):
+            case "appconfig":
+                app = self._configuration
+            case "ses":
+                app = JSONResponse({"MessageId": "1"})
+            case "states":
+                app = self._run_state_machine(request.headers["x-amz-target"], await request.json())
+        if request.headers.get("x-amz-target") == TARGET:
             app = self._impersonation
         await app(scope, receive, send)
+
+    def _run_state_machine(self, target: str, given: dict[str, Any]) -> Response:
+        if target.endswith(".StartExecution"):
+            arn = f"{given['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{given['name']}"
+            self._executions.add(arn)
+            return JSONResponse({"executionArn": arn, "startDate": time.time()})
+        arn = given["executionArn"]
+        if arn not in self._executions:
+            return ServiceError("ExecutionDoesNotExist", "there is no such execution").json_response("message")
+        machine = arn.rpartition(":")[0].replace(":execution:", ":stateMachine:")
+        times = {"startDate": time.time(), "stopDate": time.time()}
+        document = {"executionArn": arn, "stateMachineArn": machine, "status": "SUCCEEDED", "output": '{"decision": "approve"}'}
+        return JSONResponse(document | times)
 
     async def _open_session(self, _request: Request) -> Response:
         return JSONResponse({"InitialConfigurationToken": "token"}, 201)
@@ -94,6 +119,8 @@ class Account:
     bus: str = ""
     webhook_secret: str = ""
     availability_secret: str = ""
+    approval_secret: str = ""
+    holds: str = ""
     queue: str = ""
 
     def create_resources(self, availability: Mapping[str, Any]) -> None:
@@ -114,6 +141,8 @@ class Account:
         with self._client("secretsmanager") as secrets:
             self.webhook_secret = secrets.create_secret(Name=f"{name}-w", SecretString="s")["ARN"]
             self.availability_secret = secrets.create_secret(Name=f"{name}-a", SecretString=json.dumps(availability))["ARN"]
+            self.approval_secret = secrets.create_secret(Name=f"{name}-l", SecretString=SECRET)["ARN"]
+        self.holds = make_holds_table(self.workmail)
 
     def resolve(self, document: Any) -> Any:
         """Return a document with the physical names of a stack's resources in place of those of `Stack`."""
@@ -124,6 +153,9 @@ class Account:
             "mail-RewriteBucket": self.workmail.bucket,
             "mail-MailflowRates.Arn": f"arn:aws:dynamodb:{here}:table/{self.workmail.rates_table}",
             "mail-MailflowRates": self.workmail.rates_table,
+            "mail-MailflowHolds.Arn": f"arn:aws:dynamodb:{here}:table/{self.holds}",
+            "mail-MailflowHolds": self.holds,
+            "mail-ApprovalSecret": self.approval_secret,
             "mail-ObserveDeadLetterQueue.Arn": f"arn:aws:sqs:{here}:{self.queue.rpartition('/')[2]}",
             "mail-LogGroup.Arn": f"arn:aws:logs:{here}:log-group:/aws/lambda/mail:*",
         }.items():

@@ -141,7 +141,7 @@ class TestCases:
     """The cases have each right of the template, so that none is without a test."""
 
     def test_each_function_of_this_project_has_a_case(self) -> None:
-        ours = {"mailflow", "rewrite", "disclaimer", "bounce", "observe", "availability"}
+        ours = {"mailflow", "rewrite", "disclaimer", "bounce", "observe", "availability", "approve"}
 
         assert {case.function for case in CASES.values()} >= ours
 

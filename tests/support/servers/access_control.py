@@ -27,6 +27,7 @@ _KEY_ACTIONS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("s3", "PutObject"): ("kms:GenerateDataKey",),
     ("s3", "GetObject"): ("kms:Decrypt",),
     ("dynamodb", "Query"): ("kms:Decrypt",),
+    ("dynamodb", "GetItem"): ("kms:Decrypt",),
     ("dynamodb", "UpdateItem"): ("kms:Decrypt",),
     ("secretsmanager", "GetSecretValue"): ("kms:Decrypt",),
     ("ssm", "GetParameter"): ("kms:Decrypt",),
@@ -168,6 +169,8 @@ class AccessControl:
         context = {"lambda:sourcefunctionarn": f"arn:aws:lambda:{call.region}:{ACCOUNT}:function:{role.name}"}
         if call.operation == "AssumeImpersonationRole":
             context["workmail:impersonationroleid"] = call.parameters["ImpersonationRoleId"]
+        if call.service == "ses":
+            context["ses:fromaddress"] = call.parameters["FromEmailAddress"]
         for resource in self._find_resources(call):
             for action in _list_actions(call, request):
                 yield PolicyRequest(action, resource, context=context)
@@ -202,6 +205,12 @@ class AccessControl:
         if call.service == "events":
             names = [entry["EventBusName"] for entry in given["Entries"]]
             return [name if name.startswith("arn:") else f"arn:aws:events:{here}:event-bus/{name}" for name in names]
+        if call.service == "ses":
+            # The domain of the sender is the identity, and has a default configuration set.
+            names = [f"identity/{given['FromEmailAddress'].rpartition('@')[2]}", "configuration-set/default"]
+            return [f"arn:aws:ses:{here}:{name}" for name in names]
+        if call.service == "states":
+            return [given["executionArn"] if call.operation == "DescribeExecution" else given["stateMachineArn"]]
         if call.operation == "GetLatestConfiguration":
             return [self._sessions[given["ConfigurationToken"]]]
         queue = given.get("QueueUrl", "").rpartition("/")[2]
@@ -210,7 +219,9 @@ class AccessControl:
 
 
 def _list_actions(call: ApiCall, request: Request) -> list[str]:
-    """Return the actions of a call: its operation, but for the exceptions of S3."""
+    """Return the actions of a call: its operation, but for the exceptions of S3 and SES."""
+    if call.service == "ses" and call.operation == "SendEmail" and "Raw" in call.parameters["Content"]:
+        return ["ses:SendRawEmail"]
     if call.service == "s3" and call.operation == "GetObject" and "VersionId" in call.parameters:
         return ["s3:GetObjectVersion"]
     retention = call.service == "s3" and "x-amz-object-lock-mode" in request.headers

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/\s]+)/\d{8}/(?P<region>[^/\s]+)/(?P<service>[^/\s]+)/aws4_request")
 
-_MODELS = {"appconfig": "appconfigdata"}
+_MODELS = {"appconfig": "appconfigdata", "ses": "sesv2"}
 """Services that sign calls with another name than that of their model. All others in use here sign with the same name."""
 
 

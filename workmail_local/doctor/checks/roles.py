@@ -50,12 +50,15 @@ def _list_needs(account: Account, target: Target, function: Function) -> Iterato
         yield ("s3:GetObject", "s3:PutObject"), (f"{objects}/decided/message",)
         if key := target.parameters.get("KmsKeyArn"):
             yield ("kms:GenerateDataKey",), (key,)
-    elif function.is_observe:
+    elif function.is_observe or function.is_approval:
         yield (_READ,), messages
     if queue := (configuration.get("DeadLetterConfig") or {}).get("TargetArn"):
         yield ("sqs:SendMessage",), (queue,)
     if secret := variables.get("AVAILABILITY_SECRET"):
         yield ("secretsmanager:GetSecretValue",), (secret,)
+    if function.is_approval:
+        yield ("dynamodb:GetItem", "dynamodb:UpdateItem"), (f"arn:{target.partition}:dynamodb:{here}:table/{variables['HOLDS_TABLE']}",)
+        yield ("secretsmanager:GetSecretValue",), (variables["APPROVAL_SECRET"],)
     yield from _list_policy_needs(target, variables, here)
 
 

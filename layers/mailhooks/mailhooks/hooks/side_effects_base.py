@@ -45,8 +45,9 @@ def fail_action(rule: Rule, action: Archive | Notify | Hold, error: Exception) -
     Raises:
         TransientError: the `on_error` of its rule is retry.
     """
+    failure = Failure.of(rule.name, action.name, error)
     if rule.on_error is not RuleErrorPolicy.RETRY:
-        return Failure.of(rule.name, action.name, error)
+        return failure
     if isinstance(error, TransientError):
         raise error
-    raise RuleFailed(f'rule "{rule.name}": {action.name}: {type(error).__name__}') from None
+    raise RuleFailed(f'rule "{rule.name}": {failure.what}: {failure.error}: {failure.detail}'.rstrip(": ")) from None

@@ -45,6 +45,7 @@ class TemplateDeployment:
                 "PolicyResourceArns": TOPIC,
             },
         )
+        self._secret = aws.do("secretsmanager.create_secret", Name="doctor-approvals", SecretString="s" * 64)["ARN"]
         self._kinds = {logical: each["Type"] for logical, each in self._stack.resources.items()}
 
     def _create_key(self) -> str:
@@ -60,10 +61,10 @@ class TemplateDeployment:
         self._create_roles()
         for logical, function in self._stack.functions().items():
             self._create_function(logical, function)
-        for permission in self._fill(list(self._stack.of_type("AWS::Lambda::Permission").values())):
+        for number, permission in enumerate(self._fill(list(self._stack.of_type("AWS::Lambda::Permission").values()))):
             name = permission.pop("FunctionName")
             chosen = {"FunctionName": name.removesuffix(":live")} | ({"Qualifier": "live"} if name.endswith(":live") else {})
-            self._aws.do("lambda.add_permission", StatementId=f"s{len(name)}", **chosen, **permission)
+            self._aws.do("lambda.add_permission", StatementId=f"s{number}", **chosen, **permission)
         self._set_answers()
 
     def _find(self, logical: str, attribute: str) -> str:
@@ -75,6 +76,7 @@ class TemplateDeployment:
             "AWS::S3::Bucket": (name.lower(), f"arn:aws:s3:::{name.lower()}"),
             "AWS::SQS::Queue": (name, f"arn:aws:sqs:{here}:{name}"),
             "AWS::Logs::LogGroup": (f"/aws/lambda/{NAME}", f"arn:aws:logs:{here}:log-group:/aws/lambda/{NAME}:*"),
+            "AWS::SecretsManager::Secret": (self._secret, ""),
             "AWS::DynamoDB::Table": (name, f"arn:aws:dynamodb:{here}:table/{name}"),
             "AWS::Lambda::Alias": (f"arn:aws:lambda:{here}:function:{name.removesuffix('Aliaslive')}:live", ""),
             "AWS::Lambda::LayerVersion": (f"arn:aws:lambda:{here}:layer:{NAME}-{logical[:-10].lower()}:1", ""),
@@ -110,9 +112,9 @@ class TemplateDeployment:
         do("s3.put_bucket_policy", Bucket=name, Policy=json.dumps(policy["PolicyDocument"]))
         do("s3.create_bucket", Bucket="doctor-policies", **here)
         do("s3.put_object", Bucket="doctor-policies", Key="policy.yaml", Body=POLICY.encode())
-        ((logical, table),) = self._list("AWS::DynamoDB::Table").items()
-        keys = {key: table[key] for key in ("KeySchema", "AttributeDefinitions", "BillingMode")}
-        do("dynamodb.create_table", TableName=self._find(logical, ""), **keys)
+        for logical, table in self._list("AWS::DynamoDB::Table").items():
+            keys = {key: table[key] for key in ("KeySchema", "AttributeDefinitions", "BillingMode")}
+            do("dynamodb.create_table", TableName=self._find(logical, ""), **keys)
         ((_, group),) = self._list("AWS::Logs::LogGroup").items()
         for each in (group["LogGroupName"], "/aws/workmail/emailevents/example"):
             do("logs.create_log_group", logGroupName=each)
