@@ -16,7 +16,8 @@ _LAPTOP_ONLY = {"LOG_DECISION", "LOG_EXCEPTIONS"}
 """Settings that only the local WorkMail sets."""
 
 FOR_ALL = SETTINGS["Parameters"]
-EACH = {name: variables for name, variables in SETTINGS.items() if name != "Parameters"}
+EACH = {name: variables for name, variables in SETTINGS.items() if name not in ("Parameters", "ResponderFunction")}
+"""The functions of template.yaml. That of push/template.yaml has a test with its sample events."""
 
 
 def declared(function: str) -> set[str]:

@@ -221,6 +221,16 @@ class LocalAws(Lifecycle):
         self._tables.append(name)
         self._make_table(name, sort_key="N")
 
+    def make_push_table(self, name: str, key: str) -> None:
+        """Create a table of `mailhooks.push` with a partition key. It is removed with this instance."""
+        self._tables.append(name)
+        self._dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
     def _make_table(self, name: str, *, sort_key: str) -> None:
         """Create a table with a sort key of a type: N for numbers, S for texts."""
         self._dynamodb.create_table(

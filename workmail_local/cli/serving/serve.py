@@ -29,6 +29,7 @@ from workmail_local.config.samples import Sample, load_samples
 from workmail_local.config.web import read_names, read_path
 from workmail_local.console.style import Style
 from workmail_local.console.text_columns import escape_controls
+from workmail_local.containers import sample_push
 from workmail_local.containers.endpoint import ContainerEndpoint
 from workmail_local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from workmail_local.errors import InvalidArgument, InvalidSample, LocalError
@@ -208,6 +209,7 @@ class _Servers(Lifecycle):
         with name_option("--containers-port"):
             url = self._stack.enter_context(ContainerEndpoint(wm.make_one_endpoint(), options.containers_port)).url
         sample_calendars.publish_configuration(wm, url, sample_calendars.SECRET_IN_CONTAINERS)
+        sample_push.publish(wm)
         if options.lambda_endpoint:
             # Rules call the function there, with the name of the secret in workmail.toml.
             sample_calendars.publish_configuration(wm, url, sample_calendars.SECRET)
