@@ -15,7 +15,7 @@ from workmail_local.console.plain_errors import describe_reason
 from workmail_local.console.rows import format_cell, limit_rows, wrap
 from workmail_local.console.style import WIDTH, Style, format_count
 from workmail_local.console.text_columns import escape_controls
-from workmail_local.errors import InvalidArgument
+from workmail_local.errors import InvalidArgument, LocalError
 from workmail_local.imap_import.archive import MAX_RATIO, Archive, open_archive
 from workmail_local.imap_import.journal import default_path, open_journal
 from workmail_local.imap_import.plan import CALENDAR_FOLDER, Choices, Layout
@@ -54,7 +54,11 @@ def import_mailbox(options: argparse.Namespace) -> int:
             with open_archive(path, max_ratio=MAX_RATIO if options.max_ratio is None else options.max_ratio) as archive:
                 report = Report(path.name, login.host if login else "")
                 reports.append(report)
-                _process(archive, choices, login, report, options)
+                try:
+                    _process(archive, choices, login, report, options)
+                except BaseException as error:
+                    report.stopped = str(error) if isinstance(error, LocalError) else "interrupted"
+                    raise
                 _print_result(report, dry_run=options.dry_run)
             if report.stopped:
                 break

@@ -25,7 +25,7 @@ create table if not exists message (
 
 
 class JournalError(LocalError):
-    """The journal cannot be opened. The server has not been changed."""
+    """The journal cannot be opened or written. The server has all that the journal has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,11 @@ class Journal:
     def add(self, folder: str, done: Done) -> None:
         """Store that the server has a message."""
         values = (folder, done.digest, done.uid, done.message_id, done.size, done.date)
-        with self._database:
-            self._database.execute("insert or replace into message values (?, ?, ?, ?, ?, ?)", values)
+        try:
+            with self._database:
+                self._database.execute("insert or replace into message values (?, ?, ?, ?, ?, ?)", values)
+        except sqlite3.OperationalError:
+            raise JournalError("the journal cannot be written: make room on the disk, and run the same command again") from None
 
     @property
     def rewrites(self) -> bool | None:

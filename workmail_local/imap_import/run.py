@@ -60,6 +60,7 @@ class Run:
         self._report, self._progress = report, progress
         self._server: ImapServer | None = None
         self._folders: dict[str, TargetFolder] = {}
+        self._refused: dict[str, Refused] = {}
         self._limits: dict[str, int | None] = {}
         self._uncertain: list[tuple[Entry, str, Message]] = []
 
@@ -172,8 +173,14 @@ class Run:
         return flags | {SEEN} if seen else flags - {SEEN}
 
     def _open(self, name: str, server: ImapServer) -> TargetFolder:
+        if name in self._refused:
+            raise self._refused[name]
         if name not in self._folders:
-            self._folders[name] = TargetFolder(name, server, self._journal)
+            try:
+                self._folders[name] = TargetFolder(name, server, self._journal)
+            except Refused as refused:
+                self._refused[name] = refused
+                raise
             self._limits[name] = server.find_size_limit(name)
         return self._folders[name]
 

@@ -21,7 +21,7 @@ MASTER: Final = "admin"
 PASSWORD: Final = "correct-horse"
 
 _SERVED_BY: Final = "nobody"
-"""The user of all processes if this one is root."""
+"""The user of all processes."""
 
 _SETTINGS: Final = """\
 base_dir = {folder}/run
@@ -115,7 +115,7 @@ def running(
         quota: of the user, such as `500k`; "" for none.
     """
     folder.mkdir(parents=True)
-    entry = pwd.getpwnam(_SERVED_BY) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    entry = pwd.getpwnam(_SERVED_BY)
     port, tls_port = find_port(), find_port()
     for name in ("run", "state", "mail"):
         (folder / name).mkdir()
@@ -141,9 +141,8 @@ def running(
         more="mail_plugins = $mail_plugins quota\n" if quota else "",
     )
     (folder / "dovecot.conf").write_text(settings, "utf-8")
-    give(folder, entry.pw_name)
-    user = entry.pw_name if os.geteuid() == 0 else None
-    with run_server([PROGRAM, "-F", "-c", folder / "dovecot.conf"], folder=folder, port=port, user=user):
+    give(folder, _SERVED_BY)
+    with run_server([PROGRAM, "-F", "-c", folder / "dovecot.conf"], folder=folder, port=port, user=_SERVED_BY):
         yield Dovecot(folder, port, tls_port)
 
 

@@ -79,6 +79,15 @@ def test_the_report_names_each_message_that_was_not_imported(port: int, tmp_path
     assert "3 messages not imported, 1 there." in capsys.readouterr().out
 
 
+def test_the_report_of_an_import_that_could_not_log_in_is_not_complete(
+    port: int, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAP_PASSWORD", "wrong")
+    assert main(local(path, port, "--report", str(tmp_path / "report.json"))) == 2
+    [found] = json.loads((tmp_path / "report.json").read_bytes())["archives"]
+    assert (found["complete"], "refuses the login" in found["stopped"]) == (False, True)
+
+
 def test_a_record_of_the_export_is_no_missing_message(mailbox: Mailbox, port: int, tmp_path: Path) -> None:
     assert main(local(write_zip(tmp_path / "ana.zip", {"Inbox/1.eml": message(1), "report.json": b"{}"}), port)) == 0
     assert mailbox.appends == 1

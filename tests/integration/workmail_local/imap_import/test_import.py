@@ -259,9 +259,9 @@ def test_a_server_without_keywords_gets_the_other_flags(mailbox: Mailbox, port: 
 
 
 def test_a_refused_folder_does_not_stop_the_others(mailbox: Mailbox, port: int, tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "ana.zip", {"refused/1.eml": message(1), "Work/2.eml": message(2)})
+    path = write_zip(tmp_path / "ana.zip", {"refused/1.eml": message(1), "refused/2.eml": message(2), "Work/2.eml": message(2)})
     report = run_import(path, port)
-    assert [each.path for each in report.not_imported] == ["refused/1.eml"]
+    assert [each.path for each in report.not_imported] == ["refused/1.eml", "refused/2.eml"]
     assert mailbox.contents("Work") == [message(2)]
 
 
