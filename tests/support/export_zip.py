@@ -1,6 +1,6 @@
 """Zip files of mailbox exports for tests, and imports of them into the server of `tests.support.servers.imap`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -28,14 +28,18 @@ def write_zip(path: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def run_import(
-    path: Path, port: int, *, choices: Choices | None = None, seen: str = "auto", journal: Path | None = None, password: str = imap.PASSWORD
+    path: Path,
+    port: int,
+    *,
+    choices: Choices | None = None,
+    seen: str = "auto",
+    password: str = imap.PASSWORD,
+    progress: Callable[[Report, int], None] = lambda _report, _done: None,
 ) -> Report:
     """Import a zip file without pauses between attempts, and return the report."""
     report = Report(path.name, "127.0.0.1")
     login = Login("127.0.0.1", port, "none", imap.USER, lambda: password)
-    place = journal or path.with_suffix(".journal")
-    with open_archive(path) as archive, open_journal(place, "127.0.0.1", imap.USER) as opened:
-        Run(
-            archive, opened, lambda: ImapServer(login), Options(choices or Choices(), seen, pause_s=0), report, lambda _report, _done: None
-        ).start()
+    options = Options(choices or Choices(), seen, pause_s=0)
+    with open_archive(path) as archive, open_journal(path.with_suffix(".journal"), "127.0.0.1", imap.USER) as journal:
+        Run(archive, journal, lambda: ImapServer(login), options, report, progress).start()
     return report

@@ -83,7 +83,7 @@ class Journal:
         return None if found is None else bool(found)
 
     @rewrites.setter
-    def rewrites(self, value: bool) -> None:
+    def rewrites(self, value: bool | None) -> None:
         with self._database:
             self._database.execute("update account set rewrites = ?", (value,))
 

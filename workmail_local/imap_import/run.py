@@ -77,6 +77,10 @@ class Run:
             self._report.stopped = str(stopped)
         except QuotaExceeded:
             self._report.stopped = "the mailbox is full (or over a limit of the day): make room, and run the same command again"
+        except BaseException:
+            # In the middle of a message, a LOGOUT would become a part of it.
+            self._lose_connection()
+            raise
         finally:
             self._report.server_rewrites = self._journal.rewrites
             self._report.seconds = time.monotonic() - started
@@ -125,11 +129,11 @@ class Run:
             server = self._reach()
             try:
                 folder = self._open(target.name, server)
+                # In a second attempt it is this run's own message, whose answer was lost.
                 if message.digest in folder:
-                    return False
+                    return attempt > 0
                 if (uid := folder.find(message, server)) is not None:
                     folder.add(message, uid)
-                    # It is this run's own message when the answer to it was lost.
                     return attempt > 0
                 limit = self._limits[target.name]
                 if limit is not None and message.size > limit:
@@ -156,7 +160,7 @@ class Run:
             if not keywords or str(refused).startswith("too large"):
                 raise
             # Some servers store no keywords (PERMANENTFLAGS, RFC 3501 section 7.1).
-            return server.append(folder, message.content, flags - keywords, message.date)
+            return self._append(entry, message, flags - keywords, folder, server)
         except ConnectionLost:
             self._uncertain.append((entry, folder, replace(message, content=b"")))
             raise
@@ -164,7 +168,8 @@ class Run:
     def _compare_first(self, message: Message, folder: TargetFolder, uid: int | None, server: ImapServer) -> None:
         """Read the first stored message again: some servers, such as Exchange, write messages in their own form."""
         if self._journal.rewrites is None and (uid := uid or folder.find_newest(message, server)):
-            self._journal.rewrites = digest(server.read(folder.name, uid)) != message.digest
+            content = server.read(folder.name, uid)
+            self._journal.rewrites = digest(content) != message.digest if content else None
 
     def _choose_flags(self, message: Message, target: Target) -> frozenset[str]:
         flags = message.flags | ({DRAFT} if target.use is Use.DRAFTS else frozenset())
@@ -187,10 +192,8 @@ class Run:
     def _reach(self) -> ImapServer:
         """Return the connection, a new one if there is none."""
         for attempt in range(ATTEMPTS):
-            if self._server:
-                return self._server
             try:
-                self._server = self._connect()
+                self._server = self._server or self._connect()
             except (ConnectionLost, Throttled) as error:
                 if not self._folders:
                     raise CannotConnect(f"the server cannot be reached: {error}") from None
@@ -201,6 +204,8 @@ class Run:
                 if not self._folders:
                     raise
                 raise Stopped(f"{error}; run the same command again") from None
+            else:
+                return self._server
         raise Stopped(f"the server cannot be reached ({reason}): run the same command again later")
 
     def _lose_connection(self) -> None:

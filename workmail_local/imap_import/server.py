@@ -229,10 +229,13 @@ class ImapServer:
                 self._client.use_uid = True
 
     def read(self, folder: str, uid: int) -> bytes:
-        """Return the content of a message; b"" when the folder has it no longer."""
+        """Return the content of a message; b"" when the server cannot return it."""
         self.examine(folder)
-        with _translate_errors():
-            found = self._client.fetch([uid], ["BODY.PEEK[]"]).get(uid, {})
+        try:
+            with _translate_errors():
+                found = self._client.fetch([uid], ["BODY.PEEK[]"]).get(uid, {})
+        except Refused:
+            return b""
         content = found.get(b"BODY[]")
         return content if isinstance(content, bytes) else b""
 

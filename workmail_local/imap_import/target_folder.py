@@ -1,6 +1,7 @@
 """A folder of the server during an import: which messages of the zip file it has already."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -85,9 +86,8 @@ class TargetFolder:
         claimed = {done.uid for done in self._done.values() if done.uid}
         for message_id, found in self._unclaimed.items():
             self._unclaimed[message_id] = [stored for stored in found if stored.uid not in claimed]
-        for done in self._done.values():
-            if not done.uid:
-                self._claim_without_uid(done)
+        for done in [done for done in self._done.values() if not done.uid]:
+            self._claim_without_uid(done)
         self._needs_index = False
 
     def _claim_without_uid(self, done: Done) -> None:
@@ -96,6 +96,7 @@ class TargetFolder:
         match = next((stored for stored in found if stored.size == done.size and abs(_seconds(stored.date) - done.date) <= _SAME_S), None)
         if match:
             found.remove(match)
+            self._done[done.digest] = replace(done, uid=match.uid)
 
 
 def _seconds(date: datetime) -> int:

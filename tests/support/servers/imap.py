@@ -56,6 +56,7 @@ class Mailbox:
         faults: by number of the APPEND, counted from 1 over all connections: `cut` (the connection ends in the middle of the message),
             `lost` (the message is stored, and the connection ends before the answer), `late` (as `lost`, but stored after the next
             login), or an answer such as `NO [OVERQUOTA] full` or `BYE shutting down`.
+        busy: how many of the next connections end at once.
         kill: called before a connection ends by a fault.
         early: answers to `faults` come before the message (only without LITERAL+).
         rewrite: changes each message that is stored, as Exchange does.
@@ -73,7 +74,9 @@ class Mailbox:
     rewrite: Callable[[bytes], bytes] = bytes
     refuses_keywords: bool = False
     kill: Callable[[], None] = lambda: None
+    busy: int = 0
     appends: int = 0
+    logouts: int = 0
     logins: list[str] = field(default_factory=list)
     fetched: int = 0
     late: list[Callable[[], object]] = field(default_factory=list)
@@ -93,6 +96,9 @@ class _Session:
         self._selected = Folder(0)
 
     def run(self) -> None:
+        if self._mailbox.busy:
+            self._mailbox.busy -= 1
+            return
         self._send(f"* OK [CAPABILITY {self._mailbox.capabilities}] ready")
         try:
             while line := self._handler.rfile.readline():
@@ -249,6 +255,7 @@ class _Session:
         return fault
 
     def _logout(self, command: bytes) -> str:
+        self._mailbox.logouts += 1
         self._send("* BYE")
         return "OK done"
 

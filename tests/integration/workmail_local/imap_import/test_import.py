@@ -15,6 +15,7 @@ from workmail_local.errors import InvalidArgument
 from workmail_local.imap_import import run as run_module
 from workmail_local.imap_import.journal import JournalError, open_journal
 from workmail_local.imap_import.plan import Choices
+from workmail_local.imap_import.report import Report
 from workmail_local.imap_import.server import CannotLogIn
 
 CORPUS = sorted((Path(__file__).parents[3] / "corpus/mail").rglob("*.eml"))
@@ -299,6 +300,30 @@ def test_seen_can_be_chosen(mailbox: Mailbox, port: int, tmp_path: Path, seen: s
     path = write_zip(tmp_path / "ana.zip", {"Inbox/1.eml": message(1), "Inbox/2.eml": message(2, fields="Status: O\r\n")})
     run_import(path, port, seen=seen)
     assert ["\\Seen" in each.flags for each in mailbox.folders["INBOX"].messages] == expected
+
+
+@pytest.mark.parametrize("busy, stopped", [(run_module.ATTEMPTS - 1, False), (run_module.ATTEMPTS, True)])
+def test_a_server_that_is_away_is_waited_for(mailbox: Mailbox, port: int, tmp_path: Path, busy: int, stopped: bool) -> None:
+    mailbox.faults = {3: "lost"}
+    mailbox.kill = lambda: setattr(mailbox, "busy", busy)
+    path = five(tmp_path)
+    report = run_import(path, port)
+    assert ("cannot be reached" in report.stopped) == stopped
+    assert run_import(path, port).complete
+    assert len(mailbox.contents("INBOX")) == 5
+
+
+def test_an_interrupted_run_does_not_log_out_in_the_middle_of_a_message(mailbox: Mailbox, port: int, tmp_path: Path) -> None:
+    def interrupt(_report: Report, done: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    path = five(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run_import(path, port, progress=interrupt)
+    assert mailbox.logouts == 0
+    assert run_import(path, port).total("imported") == 3
+    assert mailbox.logouts == 1
 
 
 def test_a_wrong_password_is_an_error(port: int, tmp_path: Path) -> None:
