@@ -64,6 +64,7 @@ from workmail_local.storage.message_store import S3Reference
 if TYPE_CHECKING:
     from workmail_local.aws.mail_sender_api import SentMail
     from workmail_local.ews.endpoint import EwsEndpoint
+    from workmail_local.ews.push_stack import PushStack
 
 __all__ = ["REGION", "LocalWorkMail"]
 
@@ -132,6 +133,7 @@ class LocalWorkMail(LocalAws):
         self._speed = speed
         self._function_environment = dict(function_environment or {})
         self._mail_server: MailServer | None = None
+        self._push: PushStack | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
         self._tls: SSLContext | None = None
         self._applied: Configuration | None = None
@@ -179,6 +181,29 @@ class LocalWorkMail(LocalAws):
         """The EWS endpoint, which is up."""
         assert self._ews is not None, "the services are not up"
         return self._ews
+
+    def start_push(self) -> "PushStack | None":
+        """Return the functions of push notifications; start them at the first call. None without [push] in the configuration."""
+        push = self.configuration.push
+        if self._push is None and push is not None:
+            from workmail_local.ews.push_stack import ROLE, PushStack
+
+            # The server that processes mail fills the organization.
+            _ = self.mail_server
+            self.organization.impersonation_roles.add(ROLE)
+            self._push = self._mail_stack.enter_context(
+                PushStack(
+                    push,
+                    self.bucket,
+                    organization_id=self.organization.id,
+                    ews_url=self.ews_url,
+                    environment=self.environment,
+                    client=self.client,
+                    speed=self._speed,
+                    report=self._report or self._listener or (lambda _: None),
+                )
+            )
+        return self._push
 
     def reset(
         self,

@@ -17,6 +17,7 @@ from mailhooks.contract import FlowDirection
 from workmail_local.config.directory import Directory, read_directory
 from workmail_local.config.functions import Function, project_function, read_functions
 from workmail_local.config.gateways import Gateway, read_gateways
+from workmail_local.config.push import Push, read_push
 from workmail_local.config.release import ReleaseServer, read_release
 from workmail_local.config.smtp import Smtp, read_smtp
 from workmail_local.config.toml_reader import ConfigurationError, Source, Table
@@ -62,6 +63,7 @@ class Configuration:
         smtp: TLS and logins of the SMTP ports.
         release: the SMTP server for messages that are released on request; None for none.
         webhook: the URL that is called for each message; None for none.
+        push: the functions of push notifications; None for none.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Configuration:
     smtp: Smtp = field(default_factory=Smtp)
     release: ReleaseServer | None = None
     webhook: Webhook | None = None
+    push: Push | None = None
 
     def owns(self, address: str) -> bool:
         """Return whether the address is in a domain of the organization; it need not have a mailbox."""
@@ -114,7 +117,7 @@ def _read(source: Source) -> Configuration:
     document = source.parse()
     document.reject_other_keys(
         *("organization", "users", "groups", "gateways", "rules", "functions", "availability", "storage", "history", "web"),
-        *("smtp", "release", "webhook"),
+        *("smtp", "release", "webhook", "push"),
     )
     organization = document.read_table("organization", "id", "domains")
     domains = _read_domains(organization)
@@ -142,6 +145,7 @@ def _read(source: Source) -> Configuration:
         read_smtp(document.read_table("smtp", "tls", "login", "certificate", "key")),
         release=read_release(document.read_table("release")) if "release" in document else None,
         webhook=read_webhook(document.read_table("webhook")) if "webhook" in document else None,
+        push=read_push(document.read_table("push"), functions) if "push" in document else None,
     )
 
 

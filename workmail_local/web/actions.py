@@ -13,6 +13,7 @@ from workmail_local.config.problems import FileProblem
 from workmail_local.config.release import ReleaseServer
 from workmail_local.config.smtp import Tls
 from workmail_local.errors import LocalError, NotNow
+from workmail_local.ews.subscriptions import SubscriptionState
 from workmail_local.mail.addresses import is_mailbox
 from workmail_local.mail.history import MessageTrace
 from workmail_local.mail.release import Release
@@ -43,6 +44,7 @@ class Addresses:
         submission: what the SMTP port `outbound` offers and asks of a client, in words.
         swaks: the options with which the command `swaks` sends mail to that port.
         certificate: the file that SMTP clients have to trust; None without TLS.
+        subscriptions: to push notifications.
     """
 
     inbound: str
@@ -54,6 +56,7 @@ class Addresses:
     submission: str = ""
     swaks: str = ""
     certificate: Path | None = None
+    subscriptions: Sequence[SubscriptionState] = ()
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -174,6 +177,7 @@ class Actions:
             smtp.describe(passwords=any(each.password for each in users)),
             smtp.write_swaks_options(user),
             None if smtp.tls is Tls.OFF else self._wm.smtp_certificate.absolute(),
+            self._wm.ews.subscriptions.list_states(),
         )
 
     def ask_availability(self, request: Mapping[str, Any]) -> Invocation:

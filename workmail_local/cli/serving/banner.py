@@ -49,6 +49,8 @@ def banner_lines(
         yield f"  Certificate       {display_path(wm.smtp_certificate)}   for SMTP clients that check it"
     yield f"  Message Flow API  {environment['AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW']}   and the directory"
     yield f"  S3 and others     {environment['AWS_ENDPOINT_URL_S3']}   bucket {wm.bucket}"
+    if push := wm.start_push():
+        yield f"  Push responder    {push.url}   notifications by EWS at {wm.ews_url}"
     label = "Policy, all mail" if policy else "Rules"
     yield f"  {label:<16}  {display_path(policy or config)}   loaded again when it is saved"
     yield f"  Mail              {display_path(folder)}/mailboxes/<address>/new"

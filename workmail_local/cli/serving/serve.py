@@ -132,6 +132,7 @@ class _Servers(Lifecycle):
         ):
             with name_option(option):
                 wm.smtp_port(direction, port, options.host)
+        wm.start_push()
         page, elsewhere = self._start_web_page(wm, samples)
         self._stack.callback(remove_running, options.folder, os.getpid())
         inbound, outbound = (wm.smtp_address(direction) for direction in FlowDirection)

@@ -1,5 +1,6 @@
 """Push subscriptions of the local WorkMail by exchangelib over HTTP, and the notifications of delivered mail."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Any
@@ -21,6 +22,7 @@ from exchangelib.properties import DistinguishedFolderId, Mailbox  # type: ignor
 from exchangelib.services import SubscribeToPush  # type: ignore[import-untyped]
 
 from tests.support.exchangelib_account import open_account
+from tests.support.local_pages import serving_pages
 from tests.support.push_responder import Responder, responding
 from tests.support.waiting import wait_until
 from workmail_local.workmail import LocalWorkMail
@@ -208,6 +210,16 @@ def test_the_request_of_the_guide_is_accepted(wm: LocalWorkMail) -> None:
     assert (response.status_code, "<m:ResponseCode>NoError</m:ResponseCode>" in response.text) == (200, True)
     [state] = wm.ews.subscriptions.list_states()
     assert (state.mailbox, state.request.status_minutes) == (ANA, 5)
+
+
+def test_the_page_with_the_addresses_lists_the_subscriptions(wm: LocalWorkMail, accounts: Any, responder: Responder) -> None:
+    with serving_pages(wm) as url:
+        before = requests.get(f"{url}/addresses", timeout=10).text
+        subscribe(accounts(), responder, event_types=("NewMailEvent", "DeletedEvent"))
+        after = requests.get(f"{url}/addresses", timeout=10).text
+    assert "Push subscriptions" not in before
+    page = " ".join(re.sub("<[^>]+>", " ", after).split())
+    assert "ana@example.com Deleted, NewMail of inbox active, 0 waiting" in page
 
 
 def test_a_huge_request_is_refused(wm: LocalWorkMail) -> None:
