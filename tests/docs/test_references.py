@@ -13,6 +13,7 @@ SOURCES = [
         for name in (
             "template.yaml",
             "organization/template.yaml",
+            "export/template.yaml",
             "samples/own-hook/template.yaml",
             "samples/node-hook/template.yaml",
             "samconfig.toml",

@@ -138,6 +138,11 @@ class PushServices:
         tables = (self.subscriptions_table, self.events_table)
         return {table: self._dynamodb.scan(TableName=table)["Items"] for table in tables}
 
+    def forget_events(self) -> None:
+        """Remove the records of all events, so that the same posts have the same effect again."""
+        for row in self.rows()[self.events_table]:
+            self._dynamodb.delete_item(TableName=self.events_table, Key={"pk": row["pk"]})
+
     def heard_at(self, subscription_id: str = SUBSCRIPTION_ID) -> int:
         """Return the time of the last notification of a subscription; 0 for none."""
         item = self._dynamodb.get_item(TableName=self.subscriptions_table, Key={"id": {"S": subscription_id}})["Item"]

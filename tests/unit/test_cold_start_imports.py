@@ -25,6 +25,9 @@ OTHER_CONDITIONS: Final = {
 }
 """Modules of conditions that the policy built with mailflow does not have."""
 
+HOLDS: Final = {"mailhooks.hooks.holds", "mailhooks.aws.hold_table", "mailhooks.aws.approval_mail", "mailhooks.hooks.state_machine_holds"}
+"""Modules of the action `hold`, which the policy built with mailflow does not have."""
+
 BACKENDS: Final = {"exchangelib", "lxml", "msal", "jwt", "google.auth", "cryptography", "boto3", "botocore.session"}
 """Libraries of availability backends. Each backend loads its own only."""
 
@@ -49,7 +52,7 @@ FORBIDDEN: Final[dict[str, set[str]]] = {
     "functions/disclaimer": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk", "boto3"},
     "functions/rewrite": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk", "boto3"},
     "functions/observe": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "mailhooks.content.template", "aws_xray_sdk", "boto3"},
-    "functions/mailflow": AVAILABILITY | OTHER_CONDITIONS | {"re2", "aws_xray_sdk", "boto3"},
+    "functions/mailflow": AVAILABILITY | OTHER_CONDITIONS | HOLDS | {"re2", "aws_xray_sdk", "boto3"},
     "functions/push": BACKENDS - {"botocore.session"} | MAIL | {"mailhooks.availability", "requests", "yaml", "re2", "aws_xray_sdk"},
     "functions/export": AVAILABILITY | POLICY_FILE | MAIL | {"aws_xray_sdk", "boto3", "botocore.session"},
     "functions/approve": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "aws_xray_sdk", "boto3", "botocore.session"},

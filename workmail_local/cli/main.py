@@ -203,6 +203,12 @@ def _import(options: argparse.Namespace) -> int:
     return import_mailbox(options)
 
 
+def _export(options: argparse.Namespace) -> int:
+    from workmail_local.cli.export import export
+
+    return export(options)
+
+
 _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "run": _run,
     "send": _send,
@@ -217,6 +223,7 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "connect-availability": _connect_availability,
     "examples": _examples,
     "doctor": _doctor,
+    "export": _export,
     "new": _new,
     "import": _import,
 }

@@ -50,6 +50,7 @@ def build_parser() -> Parser:
     _add_new(commands.add_parser("new", help="make a folder with a hook of your own: code, tests, template"))
     _add_doctor(commands.add_parser("doctor", help="check the deployed stack and its organization in AWS; changes nothing"))
     _add_import(commands.add_parser("import", help="import the zip file of a mailbox export into any IMAP server"))
+    _add_export(commands.add_parser("export", help="export all mailboxes of the organization by a deployed stack, to leave WorkMail"))
     for command in commands.choices.values():
         command.set_defaults(parser=command)
     return parser
@@ -248,6 +249,20 @@ def _add_import(importer: argparse.ArgumentParser) -> None:
     journal = "the file that makes a second run continue (default: next to the zip file)"
     importer.add_argument("--journal", type=Path, metavar="FILE", help=journal)
     importer.add_argument("--report", type=Path, metavar="FILE.json", help="write the result, with each message that was not imported")
+
+
+def _add_export(export: argparse.ArgumentParser) -> None:
+    export.add_argument(
+        "--stack", default="workmail-export", metavar="NAME", help="the stack of export/template.yaml (default: workmail-export)"
+    )
+    export.add_argument("--region", help="the stack's region (default: that of the environment)")
+    export.add_argument("--mailbox", nargs="+", default=[], metavar="ADDRESS", help="only these mailboxes (default: all)")
+    export.add_argument("--again", action="store_true", help="export also mailboxes that are exported already")
+    action = export.add_mutually_exclusive_group()
+    action.add_argument("--dry-run", action="store_true", help="show what would be exported, in which order; starts nothing")
+    action.add_argument("--status", action="store_true", help="show the progress of each mailbox and an estimate of the end")
+    action.add_argument("--verify", action="store_true", help="read each exported file and compare its SHA-384")
+    action.add_argument("--download", type=Path, metavar="FOLDER", help="download the exported files, for `workmail-hooks import`")
 
 
 def _add_events(parser: argparse.ArgumentParser) -> None:

@@ -49,7 +49,7 @@ def preview_policy(name: str, saved: bytes, file: Path, options: TrialOptions) -
         [*describe_failures(outcome), *outcome.notes],
         (
             ("Rules", list(outcome.matched) or ["none applies"]),
-            ("Held", list(describe_holds(outcome))),
+            ("Hold", list(describe_holds(outcome))),
             ("Verdicts", [count_verdicts(outcome)]),
             ("Added", list(outcome.added)),
             ("Changes", [f'{describe_action(each.change)} (rule "{each.rule.name}")' for each in applied.applied]),

@@ -57,12 +57,14 @@ class StillHeld(TransientError):
     Attributes:
         states: a `mailhooks.report_names.HoldState` by the name of the rule that holds the message.
         failures: as in the log of the hook, such as of a mail to one of several approvers.
+        log: further fields for the log line, which the hook adds.
     """
 
     def __init__(self, states: Mapping[str, str], failures: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__("an approver has not decided yet: WorkMail retries the invocation")
         self.states = dict(states)
-        self.failures = list(failures)
+        self.failures: Sequence[Mapping[str, str]] = list(failures)
+        self.log: Mapping[str, object] = {}
 
 
 class Throttled(TransientError):

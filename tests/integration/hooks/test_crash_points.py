@@ -16,7 +16,12 @@ import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from mailhooks.aws.hold_table import HoldRecord, HoldTable
+from mailhooks.contract import MailFlowEvent
+from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError
+from mailhooks.hooks.earlier_decision import token
+from mailhooks.report_names import HoldState
 from tests.integration.conftest import Load
 from tests.support.messages import OFFER
 from workmail_local.workmail import LocalWorkMail
@@ -191,6 +196,71 @@ def run_until_answered(scene: Scene) -> Any:
         except (MailhooksError, Killed):
             continue
     pytest.fail("no attempt gave an answer")
+
+
+HOLD = """
+version: 1
+organization: { domains: [example.com] }
+rules:
+  - name: four eyes
+    do:
+      - hold: { approvers: [boss@example.com], timeout: 2h, on_timeout: bounce }
+      - strip_attachments: { extensions: [exe] }
+      - subject_tag: "[SEEN]"
+"""
+
+
+def holds_table(scene: Scene) -> HoldTable:
+    """Return the table by a client that gets no fault."""
+    return HoldTable(scene.wm.holds_table, scene.wm.client("dynamodb"))
+
+
+def run_until_held(scene: Scene) -> list[HoldRecord]:
+    """Invoke the function until its approvers are asked. Return the records of the message."""
+    found: list[HoldRecord] = []
+    for _ in range(4):
+        with pytest.raises((MailhooksError, Killed)):
+            scene.handler(scene.document, None)
+        found = holds_table(scene).list_of_invocation(token(MailFlowEvent.parse(scene.document)), Deadline.after(20))
+        if found and found[0].notified_at is not None:
+            break
+    return found
+
+
+def test_a_fault_at_any_call_of_a_hold_delivers_nothing_before_the_decision(
+    workmail: LocalWorkMail, load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "policy.yaml").write_text(HOLD)
+    scene = Scene(workmail, load("mailflow", POLICY=str(tmp_path / "policy.yaml")).handler, {})
+    arrive(scene, 0)
+    with network(monkeypatch, Network()) as calm:
+        run_until_held(scene)
+    # The secret, which the function keeps, is read in this run only.
+    held_calls = len(calm.calls)
+    assert held_calls >= 5
+    number, asked = 0, dict[str, str]()
+    for at in range(held_calls):
+        for name, fault in FAULTS.items():
+            number += 1
+            arrive(scene, number)
+            where = f"{name} at call {at}"
+            with network(monkeypatch, Network(fault, at)):
+                records = run_until_held(scene)
+            [record] = records
+            assert (record.state, record.notified_at is None) == (HoldState.PENDING, False), where
+            assert scene.wm.store.puts(scene.document["messageId"]) == 0, where
+            decided = holds_table(scene).decide(
+                record.key, HoldState.APPROVED, decided_by="boss@example.com", now=1, deadline=Deadline.after(20)
+            )
+            assert decided is not None
+            assert run_until_answered(scene) == DEFAULT, where
+            assert scene.wm.store.puts(scene.document["messageId"]) == 1, where
+            asked[record.key.invocation] = where
+    workmail.wait_until_idle(60)
+    mails = b"".join(mail.raw.replace(b"=\r\n", b"") for mail in workmail.delivered("boss@example.com"))
+    for invocation, where in asked.items():
+        # The link is in the text and in the HTML of each mail. boto3 sends a mail three times if each response is lost, as SES has no keys.
+        assert mails.count(f"{invocation}.".encode()) in {2, 4, 8}, where
 
 
 @pytest.mark.parametrize("make_scene", [make_rewrite_scene, make_policy_scene])

@@ -29,6 +29,9 @@ _KEY_ACTIONS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("dynamodb", "Query"): ("kms:Decrypt",),
     ("dynamodb", "GetItem"): ("kms:Decrypt",),
     ("dynamodb", "UpdateItem"): ("kms:Decrypt",),
+    ("dynamodb", "PutItem"): ("kms:Decrypt",),
+    ("dynamodb", "DeleteItem"): ("kms:Decrypt",),
+    ("dynamodb", "Scan"): ("kms:Decrypt",),
     ("secretsmanager", "GetSecretValue"): ("kms:Decrypt",),
     ("ssm", "GetParameter"): ("kms:Decrypt",),
     ("appconfig", "GetLatestConfiguration"): ("kms:Decrypt",),
@@ -171,6 +174,8 @@ class AccessControl:
             context["workmail:impersonationroleid"] = call.parameters["ImpersonationRoleId"]
         if call.service == "ses":
             context["ses:fromaddress"] = call.parameters["FromEmailAddress"]
+        if call.service == "events":
+            context["events:source"] = call.parameters["Entries"][0]["Source"]
         for resource in self._find_resources(call):
             for action in _list_actions(call, request):
                 yield PolicyRequest(action, resource, context=context)

@@ -91,9 +91,10 @@ class Flow:
     content: Store = field(default_factory=lambda: Store({BOTH["messageId"]: HEADER + b"\r\nBody\r\n"}))
     effects: Effects = field(default_factory=Effects)
     contacts: MemoryContacts = field(default_factory=MemoryContacts)
+    directory: Groups = field(default_factory=lambda: Groups(GROUPS))
 
     def handler(self, **changes: Any) -> Handler:
-        services = Services(Counts(), Groups(GROUPS), self.contacts)
+        services = Services(Counts(), self.directory, self.contacts)
         make = (lambda: self.holds) if self.holds else None
         return handler_of(PolicyHook(FixedPolicy(self.policy), self.effects, services, make), self.content, **changes)
 
@@ -238,6 +239,32 @@ def test_a_held_message_is_logged_as_held_and_not_as_failed(capsys: pytest.Captu
     assert "@" not in str(line)
     assert (metrics["Held"], metrics["Messages"], metrics["Passing"], metrics["Failed"]) == ([1.0], [1.0], [0.0], [0.0])
     assert not [name for name in metrics if name.startswith("Reason")]
+
+
+def test_the_log_of_a_held_message_has_its_rules_and_the_reasons_if_these_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    policy = make_policy(HOLD_ANA, TAG)
+    with pytest.raises(StillHeld):
+        Flow(policy).handler(log_decision=True)(BOTH, None)
+    line, _ = lines_of(capsys.readouterr().out)
+    assert (line["rules"], line["policy"]) == (["hold ana", "tag"], policy.digest)
+    assert [rule["actions"] for rule in line["decision"]] == [
+        ["hold until boss@example.com approves, bounce after 1h"],
+        ['subject_tag "[SEEN]" (not made: an approver has not decided yet: WorkMail retries the invocation)'],
+    ]
+
+
+def test_the_failures_of_a_held_message_are_logged_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    class PartlyAsked:
+        def resolve(self, mail: Any, outcome: Outcome) -> Outcome:
+            raise StillHeld({"hold ana": "pending"}, [{"rule": "hold ana", "what": "hold", "error": "Misconfigured", "detail": ""}])
+
+    fails = {"name": "group", "when": {"sender_in_group": "no@example.com"}, "do": "drop"}
+    flow = Flow(make_policy(fails, HOLD_ANA), PartlyAsked(), directory=Groups(broken=True))
+    with pytest.raises(StillHeld):
+        flow.send()
+    line, metrics = lines_of(capsys.readouterr().out)
+    assert [each["rule"] for each in line["failures"]] == ["group", "hold ana"]
+    assert metrics["RuleFailures"] == [2.0]
 
 
 def test_the_log_of_a_decided_message_has_its_state(capsys: pytest.CaptureFixture[str]) -> None:

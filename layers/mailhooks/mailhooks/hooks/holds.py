@@ -4,7 +4,7 @@
     each retry:     read the records -> raise StillHeld, until there is a decision or the time is over
 
 Each step may be the last of an attempt: the next attempt continues from the record. Approvers of a record without the mark are asked again,
-so that one may get two mails, and never none. A hold with a state machine has no record: the execution has its place.
+so that one may get a second mail, and never none. A hold with a state machine has no record: the execution has its place.
 """
 
 import time

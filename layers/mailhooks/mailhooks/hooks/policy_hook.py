@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 from mailhooks.contract import Verdict
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
-from mailhooks.errors import Misconfigured, PermanentError
+from mailhooks.errors import Misconfigured, PermanentError, StillHeld
 from mailhooks.hooks.content_changes import ChangedContent, change_content, skip_changes, undo_changes
 from mailhooks.hooks.earlier_decision import load_earlier_decision, store_decision
 from mailhooks.hooks.invocation import Mail, Reply
@@ -137,7 +137,7 @@ class PolicyHook:
         earlier = load_earlier_decision(mail) if self._may_be_changed(traits, evaluation.outcome_by_event()) else None
         if earlier and earlier.verdict:
             return self._to_earlier_reply(mail, policy, earlier.verdict, earlier.notifying_rules, rejected=rejected)
-        outcome = evaluation.outcome(partial(self._resolve_holds, mail, traits) if traits.holding_rules else None)
+        outcome = evaluation.outcome(partial(self._resolve_holds, mail, traits, trace) if traits.holding_rules else None)
         if earlier:
             outcome = replace(outcome, changes=(), notes=(*outcome.notes, _LOST_DECISION))
         content = self._archive(mail, self._change_content(mail, outcome))
@@ -162,7 +162,7 @@ class PolicyHook:
             self._traits = _Traits(policy, asks_domains=self._services.directory is not None)
         return self._traits
 
-    def _resolve_holds(self, mail: Mail, traits: "_Traits", outcome: Outcome) -> Outcome:
+    def _resolve_holds(self, mail: Mail, traits: "_Traits", trace: Trace | None, outcome: Outcome) -> Outcome:
         """Return the outcome after the decisions on its holds, before any change and any side effect.
 
         Raises:
@@ -185,7 +185,13 @@ class PolicyHook:
             return outcome.with_failures(*(fail_action(wanted.rule, wanted.hold, error) for wanted in outcome.holds))
         if self._holds is None:
             self._holds = self._make_holds()
-        return self._holds.resolve(mail, replace(outcome, holds=holds))
+        try:
+            return self._holds.resolve(mail, replace(outcome, holds=holds))
+        except StillHeld as held:
+            explanation = {LogKey.DECISION: _explain(traits.policy, trace, ChangedContent(outcome), held)} if trace else {}
+            held.log = _log_fields(traits.policy, outcome, rejected=self._policies.rejected) | explanation
+            held.failures = [*_list_failures(outcome.failures), *held.failures]
+            raise
 
     def _change_content(self, mail: Mail, outcome: Outcome) -> ChangedContent:
         if not outcome.changes:
@@ -231,7 +237,7 @@ class PolicyHook:
         outcome, error = content.outcome, content.error
         verdict = outcome.verdict(mail.organization_domains)
         notifications = _list_notifications(outcome)
-        explanation = {LogKey.DECISION: _explain(policy, trace, content)} if trace else {}
+        explanation = {LogKey.DECISION: _explain(policy, trace, content, error)} if trace else {}
 
         def notify() -> Reply:
             return reply_for(outcome.with_failures(*self._notify(mail, notifications, verdict)))
@@ -307,12 +313,12 @@ def _log_fields(policy: Policy, outcome: Outcome, *, rejected: bool) -> dict[str
     return {key: value for key, value in fields.items() if value}
 
 
-def _explain(policy: Policy, trace: Trace, content: ChangedContent) -> list[dict[str, object]]:
+def _explain(policy: Policy, trace: Trace, content: ChangedContent, error: Exception | None) -> list[dict[str, object]]:
     # Late for the cold start: no deployed function needs it, unless LOG_DECISION is set.
     from mailhooks.policy.evaluation.explanation import explain_rules
 
     try:
-        rules = explain_rules(policy.rules, trace, content.outcome, content.applied, content.error)
+        rules = explain_rules(policy.rules, trace, content.outcome, content.applied, error)
     except Exception:  # noqa: BLE001 - a failing log must change no message
         return []
     return [rule._asdict() | {"conditions": [each._asdict() for each in rule.conditions]} for rule in rules]

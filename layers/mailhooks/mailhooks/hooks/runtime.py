@@ -127,7 +127,7 @@ class _HandlerRuntime:
                 record.message = mail.message_read
         except StillHeld as error:
             # Lambda counts an error, and WorkMail retries. It is none in the log and the metrics.
-            record.held = error
+            record.held, record.log = error, error.log
             raise
         except TransientError as error:
             record.transient = error

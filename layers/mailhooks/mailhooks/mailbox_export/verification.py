@@ -16,7 +16,9 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, NoTimeLeft, TransientError
 from mailhooks.mailbox_export.manifest import Check, File
 
-_DIGEST: Final = "sha384Hash"
+REPORT_DIGEST: Final = "sha384Hash"
+"""The key of the SHA-384 in a report."""
+
 _MAX_REPORT: Final = 64 * 1024
 _DIRECTORY_BUFFER: Final = 1024 * 1024
 """Octets of one read of a zip file's directory, which is at its end."""
@@ -80,8 +82,8 @@ def compare_digests(digest: str, report: Mapping[str, str]) -> None:
     Raises:
         DamagedExport: they differ.
     """
-    if report and report[_DIGEST].lower() != digest:
-        raise DamagedExport(f"the file has the SHA-384 {digest[:16]}..., the job's report has {report[_DIGEST][:16].lower()}...")
+    if report and report[REPORT_DIGEST].lower() != digest:
+        raise DamagedExport(f"the file has the SHA-384 {digest[:16]}..., the job's report has {report[REPORT_DIGEST][:16].lower()}...")
 
 
 def _read_archive(bucket: ExportBucket, archive: StoredObject, deadline: Deadline) -> tuple[int, Mapping[str, str]]:
@@ -109,5 +111,5 @@ def _read_reports(contents: Iterable[bytes]) -> Iterator[dict[str, str]]:
             document = json.loads(content)
         except (ValueError, RecursionError):
             continue
-        if isinstance(document, dict) and isinstance(document.get(_DIGEST), str):
+        if isinstance(document, dict) and isinstance(document.get(REPORT_DIGEST), str):
             yield {name: str(value) for name, value in document.items()}

@@ -10,6 +10,7 @@ from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.policy import Trace
 from mailhooks.policy.evaluation import explanation
 from mailhooks.policy.evaluation.explanation import RuleExplanation, RuleState, describe_condition, explain_rules
+from mailhooks.report_names import HoldState
 from tests.support.hooks import MESSAGE, Memory, handler_of
 from tests.support.mail import event
 from tests.support.policies import HEAD, PLAIN, Mail, mail, make_policy
@@ -125,3 +126,32 @@ def test_the_log_has_the_decision_only_if_the_setting_asks_for_it(log) -> None:
     assert "decision" not in silent
     [rule] = json.loads(explained.splitlines()[0])["decision"]
     assert rule["conditions"][0]["observed"] == 'found "secretword" in 16 characters of text'
+
+
+HOLD = {"hold": {"approvers": [A, B], "timeout": "1h30m", "on_timeout": "drop"}}
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:approvals"
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:approve"
+
+
+def test_a_hold_names_its_approvers_and_what_follows_without_a_decision() -> None:
+    def check(hold: dict[str, Any], expected: str) -> None:
+        [rule] = explain({"do": {"hold": hold | {"timeout": "1h30m", "on_timeout": "drop"}}})
+        assert rule.actions == (f"hold until {expected} approves, drop after 1h30m",)
+
+    rows: list[tuple[dict[str, Any], str]] = [
+        ({"approvers": [A, B]}, f"{A} or {B}"),
+        ({"approvers": A, "notify": {"sns": TOPIC}}, f"{A} or the receiver of {TOPIC}"),
+        ({"notify": {"eventbridge": "bus"}}, "the receiver of event bus bus"),
+        ({"state_machine": MACHINE}, "the state machine approve"),
+    ]
+    check_rows(rows, check)
+
+
+def test_a_hold_has_its_decision_or_why_it_has_no_effect() -> None:
+    policy, trace, given = make_policy({"name": "hold", "do": HOLD}), Trace(), mail(BODY, A, B)
+    outcome = policy.evaluate(given.event, given.raw, trace=trace)
+    late = outcome.with_decision(outcome.holds[0], HoldState.TIMED_OUT)
+    [rule] = explain_rules(policy.rules, trace, late)
+    assert rule.actions[0].endswith("(timed out)")
+    _, rule = explain({"do": "drop"}, {"do": HOLD})
+    assert rule.actions[0].endswith("(no effect: none of these recipients gets the message)")

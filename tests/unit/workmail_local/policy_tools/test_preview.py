@@ -37,3 +37,17 @@ def test_only_changes_with_an_effect_are_shown(tmp_path: Path, capsys: pytest.Ca
     out = capsys.readouterr().out
     assert "nothing to do" in out
     assert "strip_attachments" not in out
+
+
+@pytest.mark.parametrize(
+    "options, held, verdicts", [([], "until boss@example.com", "2 DEFAULT"), (["--decision", "reject"], "rejected", "2 BOUNCE")]
+)
+def test_a_hold_is_shown_with_the_outcome_after_its_decision(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], held: str, verdicts: str
+) -> None:
+    hold = "{hold: {approvers: boss@example.com, timeout: 1h, on_timeout: drop}}"
+    policy = f"version: 1\norganization: {{domains: [example.com]}}\nrules: [{{name: R, do: {hold}}}]"
+    assert main(["preview", save_message(tmp_path), "--policy", write_policy(tmp_path, policy), *options]) == 0
+    out = capsys.readouterr().out
+    assert f'  Hold        rule "R" for all recipients: {held}' in out
+    assert f"  Verdicts    {verdicts}\n" in out

@@ -271,3 +271,22 @@ def test_a_terminal_shows_the_progress_and_clears_it(monkeypatch: pytest.MonkeyP
     assert list(_with_progress(rows, stream)) == rows
     assert stream.getvalue().startswith("1 messages\r2 messages\r")
     assert stream.getvalue().endswith("\r\x1b[K")
+
+
+HOLD = "{ hold: { approvers: boss@example.com, timeout: 1h, on_timeout: %s } }"
+HOLDING = f"version: 1\nrules:\n  - name: Hold\n    when: {{ subject: contract }}\n    do: {HOLD}\n"
+
+
+def test_held_messages_are_counted_and_have_their_hold_in_the_table(run_replay, tmp_path: Path) -> None:
+    save_message(tmp_path / "mail", name="a.eml")
+    save_message(tmp_path / "mail", MESSAGE.replace(b"Our contract", b"Hello"), name="b.eml")
+    rows = run_replay("--csv", str(tmp_path / "t.csv"), "--domains", "example.com", policy=HOLDING % "drop")
+    assert "2 messages; 1 held for approval" in rows
+    table = list(csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text("utf-8"))))
+    assert [row["holds"] for row in table] == ["hold until boss@example.com approves, drop after 1h", ""]
+
+
+def test_another_hold_is_another_outcome(run_replay, tmp_path: Path) -> None:
+    save_message(tmp_path / "mail", name="a.eml")
+    old = write_policy(tmp_path, HOLDING % "bounce", "old.yaml")
+    assert "1 message, 1 differ; 1 held for approval" in run_replay("--against", old, "--domains", "example.com", policy=HOLDING % "drop")

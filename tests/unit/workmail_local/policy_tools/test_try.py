@@ -1,5 +1,6 @@
 """`workmail-hooks try`."""
 
+import json
 import re
 from pathlib import Path
 
@@ -217,3 +218,77 @@ def test_options_that_are_not_addresses_are_rejected(tmp_path: Path, capsys: pyt
         with pytest.raises(SystemExit, match="2"):
             main(["try", write_policy(tmp_path), save_message(tmp_path), *options])
         assert "is not a mail address" in capsys.readouterr().err
+
+
+HELD = rule("do: [ { hold: { approvers: boss@example.com, timeout: 1h, on_timeout: drop } }, { subject_tag: '[OK]' } ]")
+
+
+def test_a_held_message_names_its_rule_its_approvers_and_the_outcome_after_an_approval(run_try) -> None:
+    out = run_try(policy=HELD)
+    assert line(out, "Held") == 'Held rule "R" for all recipients: until boss@example.com approves, drop after 1h'
+    assert "Nothing below happens before the approval" in out
+    assert line(out, "Verdicts") == "Verdicts ana@example.com DEFAULT"
+    assert line(out, "+ Subject") == "+ Subject: [OK] Our contract"
+
+
+def test_an_approval_has_the_rest_of_the_outcome(run_try) -> None:
+    out = run_try("--decision", "approve", policy=HELD)
+    assert line(out, "Hold") == 'Hold rule "R" for all recipients: approved'
+    assert "Nothing below" not in out
+    assert line(out, "+ Subject") == "+ Subject: [OK] Our contract"
+
+
+def test_a_rejection_bounces_with_its_reason(run_try) -> None:
+    out = run_try("--decision", "reject", "--reason", "wrong account", policy=HELD)
+    assert line(out, "Hold") == 'Hold rule "R" for all recipients: rejected'
+    assert line(out, "Verdicts") == "Verdicts ana@example.com BOUNCE"
+    assert line(out, "Bounce").endswith('Reason: wrong account"')
+    assert "unchanged" in line(out, "Content")
+
+
+def test_without_a_decision_in_time_on_timeout_decides(run_try) -> None:
+    out = run_try("--decision", "timeout", policy=HELD)
+    assert line(out, "Hold") == 'Hold rule "R" for all recipients: no decision in time, drop after 1h'
+    assert line(out, "Verdicts") == "Verdicts ana@example.com DROP"
+
+
+def test_a_second_hold_needs_no_decision_after_a_rejection_for_the_same_recipients(run_try) -> None:
+    second = "  - name: S\n    do: { hold: { approvers: boss@example.com, timeout: 1h, on_timeout: drop } }\n"
+    out = run_try("--decision", "reject", policy=HELD + second)
+    assert 'rule "S" for all recipients: not needed: another rejection was enough' in out
+
+
+def test_a_reason_is_for_a_rejection_only(run_try, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_try("--reason", "x", "--decision", "approve", policy=HELD)
+    assert "--reason is for --decision reject" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options, state, held, action",
+    [
+        ((), "pending", True, "DEFAULT"),
+        (("--decision", "approve"), "approved", False, "DEFAULT"),
+        (("--decision", "reject"), "rejected", False, "BOUNCE"),
+    ],
+)
+def test_the_outcome_is_printed_as_json(run_try, options: tuple[str, ...], state: str, held: bool, action: str) -> None:
+    found = json.loads(run_try("--json", *options, policy=HELD))
+    [hold] = found["holds"]
+    assert (found["held"], hold["rule"], hold["state"]) == (held, "R", state)
+    assert (hold["recipients"], hold["approvers"], hold["timeoutMinutes"], hold["onTimeout"]) == (
+        ["ana@example.com", "ben@example.com"],
+        ["boss@example.com"],
+        60,
+        "drop",
+    )
+    assert [each["action"]["type"] for each in found["response"]["actions"]] == [action]
+    assert [rule["rule"] for rule in found["rules"]] == ["R"]
+    assert bool(found["changes"]) is (action == "DEFAULT")
+
+
+def test_json_of_an_invocation_that_fails_has_no_response(run_try) -> None:
+    failing = rule("do: { add_recipients: a@example.net }\n    on_error: retry")
+    found = json.loads(run_try("--json", policy=failing))
+    assert found["response"] is None
+    assert "add_recipients" in found["retry"]
