@@ -53,6 +53,7 @@ class PictureFinder:
     def __init__(self, message: Message, part: Part, limit: int = MAX_CHARACTERS) -> None:
         self._raw = message.raw
         self._left = limit
+        self._sizes: dict[Part, int] = {}
         self.left_out = 0
         self._part = part
         self._addresses = PartAddresses(message)
@@ -69,8 +70,9 @@ class PictureFinder:
     def find(self, address: str) -> str:
         """Return the `data:` address of a picture; "" when the message has none of this address."""
         for part in self._find_parts(address):
-            # Asked before it is decoded, so that many references to a large picture cost little.
-            size = part_content.size(self._raw, part) * 4 // 3 + _OVERHEAD
+            # Known before it is decoded, and counted once, so that many references to a large picture cost little.
+            if (size := self._sizes.get(part)) is None:
+                size = self._sizes[part] = part_content.size(self._raw, part) * 4 // 3 + _OVERHEAD
             if subtype := _find_subtype(self._raw, part):
                 if size > self._left:
                     self.left_out += 1
