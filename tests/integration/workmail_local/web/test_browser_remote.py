@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, Playwright, expect
 
 from mailhooks.mime.message import Message
 from tests.integration.workmail_local.web.pages import Site, Trap, Visit
 from tests.integration.workmail_local.web.picture_server import OTHER, PictureServer
 from tests.integration.workmail_local.web.test_browser_hostile import FAR, HOSTILE, hostile, leaks
-from tests.support.chromium import start_chromium
+from tests.support.chromium import launch_chromium
 from tests.support.servers.certificates import self_signed
 from workmail_local.viewer.links import list_remote_pictures
 
@@ -35,10 +35,10 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PictureServer]:
 
 
 @pytest.fixture(scope="module")
-def browser(trap: Trap, far: PictureServer, secure: PictureServer) -> Iterator[Browser]:
+def browser(playwright: Playwright, trap: Trap, far: PictureServer, secure: PictureServer) -> Iterator[Browser]:
     places = {"far.example.net": far.port, "secure.example.net": secure.port, "*.example.net": trap.port}
     rules = ", ".join(f"MAP {host} 127.0.0.1:{port}" for host, port in places.items())
-    with start_chromium(f"--host-resolver-rules={rules}", "--ignore-certificate-errors") as browser:
+    with launch_chromium(playwright, f"--host-resolver-rules={rules}", "--ignore-certificate-errors") as browser:
         yield browser
 
 
