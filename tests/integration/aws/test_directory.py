@@ -190,7 +190,7 @@ def test_a_throttled_directory_fails_the_condition(
 ) -> None:
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     wm.organization.add_user("ana@example.com", name="Ana Silva")
-    wm.faults.add(operation, error="ThrottlingException", status=400, times=None)  # type: ignore[arg-type]
+    wm.faults.add(operation, error="ThrottlingException", status=400, times=None)
     policy = make_policy({"when": {"display_name": {"own_people": True}}, "do": "drop", "on_error": on_error})
     outcome = evaluate(policy, mail(b"From: Ana Silva <x@example.net>\r\n\r\nx", services=Services(directory=directory)))
     assert [(failure.what, failure.error) for failure in outcome.failures] == [("display_name", "Throttled")]
@@ -240,6 +240,6 @@ def test_no_call_outlasts_the_deadline(
     ask: Callable[[WorkMailDirectory, Deadline], object], wm: LocalWorkMail, directory: WorkMailDirectory
 ) -> None:
     for operation in ("ListGroups", "ListUsers", "ListMailDomains"):
-        wm.faults.add(operation, delay_s=1.5, times=None)  # type: ignore[arg-type]
+        wm.faults.add(operation, delay_s=1.5, times=None)
     with pytest.raises(NoTimeLeft):
         ask(directory, Deadline.after(0.3))

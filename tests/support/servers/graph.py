@@ -154,7 +154,7 @@ class MicrosoftCloud:
         try:
             claims = jwt.decode(
                 form["client_assertion"],
-                self.certificate.public_key(),  # type: ignore[arg-type]
+                self.certificate.public_key(),
                 algorithms=["PS256", "RS256"],
                 audience=f"{self.url}/{TENANT}/oauth2/v2.0/token",
                 options={"require": ["exp", "iat", "jti", "sub", "iss"]},

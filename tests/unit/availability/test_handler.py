@@ -203,7 +203,7 @@ def test_rotated_credentials_work_in_the_same_request(backends: Callable[..., An
         source.readings.append(fresh)
         return first.replace("first", "second") if fresh else first
 
-    source.read = read  # type: ignore[method-assign]
+    source.read = read
     assert errors(handler(request("a@example.net"), None)) == [None]
     assert source.readings == [False, False, True]
     assert (len(old.calls), len(new.calls)) == (1, 1)
@@ -309,7 +309,7 @@ def test_only_mailboxes_with_rejected_credentials_are_retried(backends: Callable
     source = Text(DOCUMENT | {"cacheSeconds": 0})
     handler = made(source)
     first = source.text
-    source.read = lambda *, fresh: first.replace("first", "second") if fresh else first  # type: ignore[method-assign]
+    source.read = lambda *, fresh: first.replace("first", "second") if fresh else first
     response = handler(request("a@example.net", "b@example.net"), None)
     assert [len(mailbox["events"]) for mailbox in response["mailboxes"]] == [2, 1]
     assert [boxes for boxes, _ in new.calls] == [("a@example.net",)]

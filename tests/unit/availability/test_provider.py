@@ -387,7 +387,7 @@ def test_one_invalid_event_among_many_is_found(name: str, value: Any) -> None:
     assert mailbox.get("error") == (None if hidden else "ErrorResponseSchemaValidation")
 
 
-@pytest.mark.parametrize("schedule", [Schedule([at(9)]), Schedule((at(9, details=replace(details(), subject=["x"])),))])  # type: ignore[arg-type]
+@pytest.mark.parametrize("schedule", [Schedule([at(9)]), Schedule((at(9, details=replace(details(), subject=["x"])),))])
 def test_a_schedule_of_other_values_is_a_failure(schedule: Schedule) -> None:
     fake = Fake(script=lambda boxes, _: {boxes[0]: schedule, boxes[1]: Schedule((at(9),))})
     one, other = ask(provider({"*": fake}), request("a@example.net", "b@example.net"))

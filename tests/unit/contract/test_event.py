@@ -83,7 +83,7 @@ def test_two_thousand_recipients_keep_their_order() -> None:
 def test_an_event_is_immutable_and_hashable() -> None:
     assert {parsed("a@example.com"), parsed("a@example.com")} == {parsed("a@example.com")}
     with pytest.raises(AttributeError):
-        parsed().subject = "another"  # type: ignore[misc]
+        parsed().subject = "another"
 
 
 RECIPIENTS = "/envelope/recipients"

@@ -265,7 +265,7 @@ def test_a_taken_port_is_an_error_and_leaves_no_thread(wm: LocalWorkMail) -> Non
     before = set(threading.enumerate())
     for name, service in (("port", "WORKMAILMESSAGEFLOW"), ("s3_port", "S3")):
         taken = int(wm.environment[f"AWS_ENDPOINT_URL_{service}"].rpartition(":")[2])
-        with pytest.raises(ServerError, match=f"port {taken}"), LocalWorkMail(**{name: taken}):  # type: ignore[arg-type]
+        with pytest.raises(ServerError, match=f"port {taken}"), LocalWorkMail(**{name: taken}):
             pass
     assert set(threading.enumerate()) <= before
 

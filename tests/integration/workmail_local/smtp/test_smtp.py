@@ -153,7 +153,7 @@ def test_each_outbound_command_has_its_reply(lines: list[bytes], reply: str, out
 def test_smtplib_logs_in_and_sends(mechanism: str, acceptor: MemoryAcceptor) -> None:
     with smtp(acceptor, FlowDirection.OUTBOUND) as server, smtplib.SMTP("127.0.0.1", server.port) as client:
         client.ehlo()
-        client.user, client.password = "ana@example.com", "any"  # type: ignore[attr-defined]
+        client.user, client.password = "ana@example.com", "any"
         client.auth(mechanism, getattr(client, f"auth_{mechanism.lower()}"))
         client.sendmail("ana@example.com", ["x@example.net", "bo@example.com"], RAW)
     [each] = acceptor.stored

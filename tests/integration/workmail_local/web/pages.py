@@ -36,10 +36,10 @@ class Site:
         self.session.trust_env = False
 
     def get(self, path: str, **options: object) -> requests.Response:
-        return self.session.get(self.url + path, timeout=30, allow_redirects=False, **options)  # type: ignore[arg-type]
+        return self.session.get(self.url + path, timeout=30, allow_redirects=False, **options)
 
     def post(self, path: str, **options: object) -> requests.Response:
-        return self.session.post(self.url + path, timeout=60, allow_redirects=False, **options)  # type: ignore[arg-type]
+        return self.session.post(self.url + path, timeout=60, allow_redirects=False, **options)
 
     def clear(self) -> None:
         """Remove the messages and calls of an earlier test."""

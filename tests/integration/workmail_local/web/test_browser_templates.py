@@ -68,7 +68,7 @@ def count_differences(page: Page, one: bytes, other: bytes) -> int:
 @pytest.mark.parametrize("name, scheme", [*((name, "light") for name in TEMPLATES), ("dark-mode", "dark")])
 def test_a_template_looks_as_by_itself(visit: Visit, alone: Page, name: str, scheme: str) -> None:
     for page in (visit.page, alone):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
     view, page = open_in_view(visit, TEMPLATES[name]), open_alone(alone, TEMPLATES[name])
     if folder := os.environ.get("PICTURES"):
         for picture, kind in ((view, "view"), (page, "alone")):

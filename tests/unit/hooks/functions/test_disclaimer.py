@@ -85,7 +85,7 @@ def hooked(folder: Path) -> Callable[..., bytes]:
 
 
 def read(raw: bytes) -> EmailMessage:
-    return message_from_bytes(raw, policy=policy.default)  # type: ignore[return-value]
+    return message_from_bytes(raw, policy=policy.default)
 
 
 def texts(raw: bytes) -> list[str]:
@@ -229,7 +229,7 @@ def test_templates_are_read_from_the_folder(hooked: Callable[..., bytes], folder
 
 def images(raw: bytes) -> list[tuple[str, bytes]]:
     parts = [part for part in read(raw).walk() if part.get_content_maintype() == "image"]
-    return [(part["Content-ID"], part.get_payload(decode=True)) for part in parts]  # type: ignore[misc]
+    return [(part["Content-ID"], part.get_payload(decode=True)) for part in parts]
 
 
 LOGO = '<p><img src="cid:logo.png" alt="Example"></p>'

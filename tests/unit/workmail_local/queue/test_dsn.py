@@ -33,7 +33,7 @@ def bounced(original: bytes = ORIGINAL, *recipients: tuple[str, str], **changes:
 def parsed(raw: bytes) -> tuple[EmailMessage, list[EmailMessage]]:
     message = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
-    return message, list(message.iter_parts())  # type: ignore[arg-type]
+    return message, list(message.iter_parts())
 
 
 def source(raw: bytes) -> list[bytes]:

@@ -58,7 +58,7 @@ def test_a_fault_without_effect_is_an_error() -> None:
     with pytest.raises(ValueError, match="error, a delay"):
         Faults().add("get")
     with pytest.raises(ValueError, match="no operation"):
-        Faults().add("post", error="A")  # type: ignore[arg-type]
+        Faults().add("post", error="A")
 
 
 def test_a_removed_message_comes_from_the_loader() -> None:
