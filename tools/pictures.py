@@ -232,7 +232,7 @@ def _take(browser: Browser, page: Page, addresses: Mapping[str, str], suffix: st
             _ask(page)
         page.evaluate("scrollTo(0, 0)")
         height = page.evaluate("document.querySelector('main').getBoundingClientRect().bottom")
-        width = page.viewport_size["width"]  # type: ignore[index]
+        width = page.evaluate("innerWidth")
         shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": min(height, 1000)})
         (IMAGES / f"{name}{suffix}.png").write_bytes(reduce_colours(browser, shot))
         if (excess := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:

@@ -82,7 +82,9 @@ def test_one_thread_makes_calls_that_follow_each_other(idle):
 
 
 def test_a_call_within_a_call_has_another_thread(idle):
-    inner = lambda: (threading.get_ident(), Deadline.after(5).wait_for("inner", threading.get_ident))  # noqa: E731
+    def inner():
+        return threading.get_ident(), Deadline.after(5).wait_for("inner", threading.get_ident)
+
     outer_thread, inner_thread = Deadline.after(5).wait_for("outer", inner)
     assert outer_thread != inner_thread
     assert len(idle) == 2

@@ -15,7 +15,7 @@ def run_docker(*arguments: str) -> str:
     """
     try:
         command = ["docker", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT_S).stdout  # noqa: S603
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT_S).stdout  # noqa: S603 - our own
     except FileNotFoundError as error:
         raise ServerError("docker is not on PATH: install Docker and start it") from error
     except OSError as error:

@@ -75,5 +75,5 @@ def _files(folder: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _IGNORED]
         for path in (os.path.join(where, name) for name in names):  # noqa: PTH118 - pathlib needs three times as long for each file
             with suppress(OSError):  # removed since the folder was listed
-                found = os.stat(path)  # noqa: PTH116
+                found = os.stat(path)  # noqa: PTH116 - see above
                 yield path, (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -242,7 +242,7 @@ class Spool:
         return self._database.value(older, [number]), self._database.value(newer, [number])
 
     def trace(self, number: int) -> MessageTrace | None:
-        found = self._database.read(f"SELECT {SUMMARY} FROM messages WHERE number = ?", [number])  # noqa: S608
+        found = self._database.read(f"SELECT {SUMMARY} FROM messages WHERE number = ?", [number])  # noqa: S608 - fixed text
         runs = load_all(RuleRun, self._database.read(RUNS, [number]))
         attempts = "SELECT attempt FROM attempts WHERE message_id = ? ORDER BY number"
         complete = (run._replace(attempts=load_all(Attempt, self._database.read(attempts, [run.message_id]))) for run in runs)

@@ -95,8 +95,8 @@ FILE = b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"
         (Reply(fault("errorcannotfinduser"), 500), MailboxNotFound),
         (Reply(fault("ErrorServerBusy"), 500, {"Content-Type": ""}), ServerBusy),
         (Reply(fault("ErrorTimeoutExpired"), 503), TimedOut),
-        (Reply(fault("ErrorNobodyHasHeardOf"), 503), ServerBusy),
-        (Reply(fault("ErrorNobodyHasHeardOf"), 500), GenerationFailed),
+        (Reply(fault("ErrorInNoSchema"), 503), ServerBusy),
+        (Reply(fault("ErrorInNoSchema"), 500), GenerationFailed),
         (Reply(answer(error("ErrorTimeoutExpired"))), TimedOut),
     ],
 )

@@ -68,9 +68,9 @@ def test_a_request_is_served_from_the_configured_server(secrets: Any, server: ra
     secrets.create_secret(Name=NAME, SecretString=document(server, radicale.PASSWORD))
     response = function()(request("bob@example.net", "unknown@example.net", "eve@example.org"), None)
     check_availability_response(response)
-    bob, nobody, eve = response["mailboxes"]
+    bob, unknown, eve = response["mailboxes"]
     assert [event["startTime"] for event in bob["events"]] == ["2026-05-04T09:00:00.000Z"]
-    assert (nobody["error"], eve["error"]) == ("MailboxNotFound", "ErrorAvailabilityConfigNotFound")
+    assert (unknown["error"], eve["error"]) == ("MailboxNotFound", "ErrorAvailabilityConfigNotFound")
 
 
 def test_a_rotated_password_works_in_the_same_request(secrets: Any, server: radicale.Server) -> None:

@@ -284,5 +284,5 @@ class EwsServer:
             return Reply(fault(code), 500)
         if asked.operation != "GetUserAvailabilityRequest":
             return Reply(fault("ErrorInvalidRequest"), 500)
-        nobody = error("ErrorMailRecipientNotFound", "ordered by a test, for ana@example.com")
-        return Reply(answer(*(self.mailboxes.get(mailbox.lower(), nobody) for mailbox in asked.mailboxes if mailbox not in self.left_out)))
+        unknown = error("ErrorMailRecipientNotFound", "ordered by a test, for ana@example.com")
+        return Reply(answer(*(self.mailboxes.get(mailbox.lower(), unknown) for mailbox in asked.mailboxes if mailbox not in self.left_out)))

@@ -68,7 +68,7 @@ def test_the_most_specific_pattern_applies() -> None:
 
 
 def test_unroutable_mailboxes_are_errors() -> None:
-    response = answer(request("a@example.net", "b@example.org", "nobody", "@example.net"), {"example.net": Fake()})
+    response = answer(request("a@example.net", "b@example.org", "unknown", "@example.net"), {"example.net": Fake()})
     assert errors(response) == [None, "ErrorAvailabilityConfigNotFound", "MailboxNotFound", "MailboxNotFound"]
 
 

@@ -117,7 +117,7 @@ def calls() -> dict[str, Callable[[], object]]:
     bounce = Action(ActionType.BOUNCE, SECRET)
     return {
         "a bounce text on another action": lambda: Action(ActionType.DROP, SECRET),
-        "somebody who is not in the event": lambda: Verdict(inbound).drop(to=f"{SECRET}3@example.com"),
+        "a recipient that is not in the event": lambda: Verdict(inbound).drop(to=f"{SECRET}3@example.com"),
         "an address in two actions": lambda: Verdict(inbound).drop(to=one).bounce(SECRET, to=one),
         "all recipients twice": lambda: Verdict(inbound).bounce(SECRET).bounce(f"{SECRET}2"),
         "an inbound type outbound": lambda: Verdict(outbound).move_to_junk(to=one),

@@ -67,7 +67,7 @@ def test_a_message_id_in_capitals_is_read_in_the_form_of_the_message_flow_api() 
 
 def test_a_truncated_event_may_have_no_recipient() -> None:
     assert MailFlowEvent.parse(load("event-truncated")).truncated is True
-    assert MailFlowEvent.parse(load("event-truncated-to-nobody")).recipients == ()
+    assert MailFlowEvent.parse(load("event-truncated-to-no-recipient")).recipients == ()
 
 
 def test_non_ascii_addresses_are_not_changed() -> None:

@@ -153,7 +153,7 @@ class TestMerging:
         truncated = inbound(truncated=True)
         assert actions(Verdict(truncated).drop(to=[ADA, BOB, CYD])) == [("DROP", "", [ADA, BOB, CYD]), ("DEFAULT", "", "all")]
         assert actions(Verdict(truncated).drop(to=ADA).move_to_junk()) == [("DROP", "", [ADA]), ("MOVE_TO_JUNK", "", "all")]
-        assert actions(Verdict(MailFlowEvent.parse(load("event-truncated-to-nobody"))).drop()) == [("DROP", "", "all")]
+        assert actions(Verdict(MailFlowEvent.parse(load("event-truncated-to-no-recipient"))).drop()) == [("DROP", "", "all")]
 
     def test_types_lists_the_actions_that_apply(self) -> None:
         assert Verdict(inbound()).types == ("DEFAULT",)

@@ -23,7 +23,7 @@ class Change(NamedTuple):
 class OnUnmodifiable(StrEnum):
     """What happens to a message that cannot be changed as a rule or setting wants."""
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"  # noqa: S105 - no password
     """It is delivered unchanged."""
     WRAP = "wrap"
     """It becomes an attachment of a new message that has the disclaimer."""

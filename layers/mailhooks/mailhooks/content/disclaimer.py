@@ -33,7 +33,7 @@ _OBSTACLES: Final = {Reason.NO_PLACE: Obstacle.NO_PLACE, Reason.HEADER: Obstacle
 class OnNoText(StrEnum):
     """What happens to a message without displayed text."""
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"  # noqa: S105 - no password
     ADD_PART = "add-part"
 
 

@@ -68,7 +68,7 @@ class Reporter:
             self._log(record, milliseconds)
             if not record.duplicate:
                 self._count(record, milliseconds)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - see above
             sys.stderr.write(f"mailhooks: this message's log line or metrics are missing ({type(error).__name__})\n")
         self._cold = False
 

@@ -52,20 +52,20 @@ class WorkMail:
         what = asked.get("DomainName") or asked["LambdaProvider"]["LambdaArn"]
         return {"TestPassed": False, "FailureReason": self.failing[what]} if what in self.failing else {"TestPassed": True}
 
-    def ListAvailabilityConfigurations(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def ListAvailabilityConfigurations(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - as above
         # One entry a page, so that the caller has to read all pages.
         names = sorted(self.providers)
         at = int(asked.get("NextToken", 0))
         page = [{"DomainName": name, **self.providers[name]} for name in names[at : at + 1]]
         return {"AvailabilityConfigurations": page} | ({"NextToken": str(at + 1)} if at + 1 < len(names) else {})
 
-    def CreateAvailabilityConfiguration(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def CreateAvailabilityConfiguration(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - as above
         assert asked["DomainName"] not in self.providers
         assert asked["ClientToken"]
         self.changes.append("create")
         return self._put(asked)
 
-    def UpdateAvailabilityConfiguration(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def UpdateAvailabilityConfiguration(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - as above
         assert asked["DomainName"] in self.providers
         self.changes.append("update")
         return self._put(asked)

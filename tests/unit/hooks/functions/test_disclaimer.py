@@ -206,7 +206,7 @@ def test_the_directory_adds_variables_of_a_known_sender_in_any_case(hooked: Call
 
 
 def test_the_directory_does_not_replace_variables_of_the_message(hooked: Callable[..., bytes], folder: Path):
-    put(folder, directory_json=json.dumps({"ana@example.com": {"FromName": "Somebody", "Subject": "else"}}))
+    put(folder, directory_json=json.dumps({"ana@example.com": {"FromName": "Another Name", "Subject": "else"}}))
     assert texts(hooked(PLAIN, text="%%FromName%% %%Subject%%")) == ["Hello\n\nAna Silva Offer\n"]
 
 

@@ -110,7 +110,7 @@ LIST_CONDITIONS = [
     ({"sender": ["list:l"]}, True),
     ({"sender": ["list:l", "x.example"]}, True),
     ({"sender": ["list:none", "x.example"]}, False),
-    ({"sender": {"patterns": "list:l", "regex": "^nobody"}}, True),
+    ({"sender": {"patterns": "list:l", "regex": "^unknown"}}, True),
     ({"recipient": ["list:r"]}, True),
     ({"recipient": ["a@example.com", "list:l", "list:r"]}, True),
     ({"all_recipients": ["list:l", "list:r"]}, True),

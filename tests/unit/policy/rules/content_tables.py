@@ -120,7 +120,7 @@ def _addresses(name: str) -> list[Row]:
         ("ceo@example.com", make_mail("<ana@evil.example> (ceo@example.com)"), NONE),
         ("evil.example", make_mail("Ana <ana@example.org>"), NONE),
         ("evil.example", make_mail(""), NONE),
-        ("*", make_mail("nobody"), NONE),
+        ("*", make_mail("unknown"), NONE),
         ("*", EMPTY, NONE),
         ("evil.example", make_mail("(" * 50_000, '"' * 90_000 + "@evil", "<" * 90_000), NONE),
     ]

@@ -257,7 +257,7 @@ ENVELOPE: Final[dict[str, list[Row]]] = {
         ("staff@example.com", with_groups(staff={"other@example.net"}), NONE),
         ("unknown@example.com", with_groups(staff={"from@example.net"}), NONE),
         ("staff@example.com", with_groups(sender="", staff={"from@example.net"}), NONE),
-        ("nobody\0@example.com", with_groups(staff={"from@example.net"}), NONE),
+        ("unknown\0@example.com", with_groups(staff={"from@example.net"}), NONE),
     ],
     "recipient_in_group": [
         ("staff@example.com", with_groups("A@example.com", "b@example.com", staff={"a@example.com"}), {"a@example.com"}),

@@ -50,7 +50,7 @@ def test_maildirs_are_read_and_other_files_are_not(run_replay, tmp_path: Path) -
 def test_an_unusable_message_is_a_row_with_an_error(run_replay, tmp_path: Path) -> None:
     save_message(tmp_path / "mail", b"", "empty.eml")
     save_message(tmp_path / "mail", b"\xff\xfe\0\0", "junk.eml")
-    save_message(tmp_path / "mail", b"From: a@example.net\r\nTo: x@example.org\r\n\r\n", "nobody.eml")
+    save_message(tmp_path / "mail", b"From: a@example.net\r\nTo: x@example.org\r\n\r\n", "undirected.eml")
     save_message(tmp_path / "mail", b"From: @@@\r\nTo: <<<<@example.com\r\n\r\n", "odd.eml")
     save_message(tmp_path / "mail", b"From: " + b"(" * 50_000 + b"\r\nTo: ana@example.com\r\n\r\n", "nested.eml")
     (tmp_path / "mail/gone.eml").symlink_to(tmp_path / "none")
@@ -58,7 +58,7 @@ def test_an_unusable_message_is_a_row_with_an_error(run_replay, tmp_path: Path) 
     rows = run_replay()
     assert "empty.eml empty" in rows
     assert "gone.eml cannot be read: No such file or directory" in rows
-    assert any(row.startswith("nobody.eml no envelope: the message names no recipient in example.com") for row in rows)
+    assert any(row.startswith("undirected.eml no envelope: the message names no recipient in example.com") for row in rows)
     assert any(row.startswith("good.eml External banner") for row in rows)
     assert any(row.startswith("7 messages; ") for row in rows)
 

@@ -78,7 +78,7 @@ class Reporter:
         try:
             self._log(response, stats, error, seconds)
             self._count(response, stats, error, seconds)
-        except Exception as problem:  # noqa: BLE001
+        except Exception as problem:  # noqa: BLE001 - see above
             sys.stderr.write(f"mailhooks: this request's log line or metrics are missing ({type(problem).__name__})\n")
         self._cold = False
 
