@@ -118,15 +118,18 @@ def _fields(message: Message) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     return texts, tuple(filter(None, notes))
 
 
-def render_documents(message: Message, picture_limit: int = MAX_CHARACTERS, *, with_remote: bool = False) -> Iterator[Document]:
+def render_documents(
+    message: Message, picture_limit: int = MAX_CHARACTERS, *, skip: int = 0, with_remote: bool = False
+) -> Iterator[Document]:
     """Yield each HTML text of the message with its own pictures (see `PictureFinder`), sanitized by `sanitizer.sanitize`.
 
     The HTML is still untrusted: show it in a frame with an empty `sandbox` and a content security policy that loads nothing.
 
     Args:
+        skip: how many texts at the beginning are not rendered.
         with_remote: whether the listed pictures on other servers stay in the HTML; the policy has to allow their servers.
     """
-    for part in filter(is_html, find_text_parts(message)):
+    for part in islice(filter(is_html, find_text_parts(message)), skip, None):
         text = read_shown_text(message, part)
         pictures = PictureFinder(message, part, picture_limit)
         excerpt = cut(text)

@@ -205,8 +205,7 @@ def show_html(site: Site, request: Request) -> Response:
     nth = path["nth"]
     raw = load_side(site, load_trace(site, request), read_run_number(request), path["side"])
     with_remote = _has_key(request)
-    documents = render_documents(Message(raw), with_remote=with_remote)
-    document = next(islice(documents, nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
+    document = next(render_documents(Message(raw), skip=nth - 1, with_remote=with_remote), None) if 1 <= nth <= MAX_FRAMES else None
     if document is None:
         raise HTTPException(404, "This message has no HTML part of this number.")
     return answer_frame(document.markup, write_sources(document.remote) if with_remote else "")
