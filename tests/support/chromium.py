@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+
+# Not 5 s: many processes may share a processor.
+expect.set_options(timeout=30_000)
 
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND"
 

@@ -247,7 +247,7 @@ def test_a_lack_of_our_own_time_does_not_open_the_breaker() -> None:
 
 
 def test_no_response_in_a_fair_time_opens_the_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailhooks.availability.lookups._FAIR_S", 0.1)
+    monkeypatch.setattr("mailhooks.availability.lookups._FAIR_S", 0.02)
     fake = Hanging()
     fake.hangs = 3
     provider = asking(fake, Clock())
@@ -271,7 +271,7 @@ def test_an_error_in_a_short_time_is_the_backends() -> None:
     fake = Fake(failures=[Unreachable("x"), ServerBusy("x"), TimedOut("x")])
     provider = asking(fake, Clock())
     for _ in range(3):
-        ask_within(provider, 0.4, "a@example.net")
+        ask_within(provider, 4, "a@example.net")
     assert ask_within(provider, 5, "a@example.net") == ["ErrorServerBusy"]
 
 
@@ -280,7 +280,7 @@ def test_a_trial_without_time_lets_the_next_look_up_try() -> None:
     fake = Hanging(failures=[Unreachable("x")] * 3)
     provider = asking(fake, clock)
     for _ in range(3):
-        ask_within(provider, 0.4, "a@example.net")
+        ask_within(provider, 4, "a@example.net")
     clock.now += 31
     fake.hangs = len(fake.calls) + 1
     assert ask_within(provider, 0.3, "a@example.net") == ["ErrorTimeoutExpired"]

@@ -53,18 +53,18 @@ class TestAFunctionWithoutTheLibrary:
         assert "  | before" in str(error)
 
     @pytest.mark.parametrize(
-        "body, problem",
+        "body, timeout_s, problem",
         [
-            ("    return {'actions': []}\n", "contract broken, in the response"),
-            ("    return None\n", "contract broken, in the response"),
-            ("    return {1}\n", "Runtime.MarshalError"),
-            ("    import os\n    os._exit(3)\n", "exit status 3"),
-            ("    import time\n    time.sleep(60)\n", "no answer within 1 s"),
+            ("    return {'actions': []}\n", 60, "contract broken, in the response"),
+            ("    return None\n", 60, "contract broken, in the response"),
+            ("    return {1}\n", 60, "Runtime.MarshalError"),
+            ("    import os\n    os._exit(3)\n", 60, "exit status 3"),
+            ("    import time\n    time.sleep(60)\n", 1, "no answer within 1 s"),
         ],
     )
-    def test_that_gives_no_valid_response(self, body: str, problem: str, wm: LocalWorkMail, hook: Hook) -> None:
+    def test_that_gives_no_valid_response(self, body: str, timeout_s: int, problem: str, wm: LocalWorkMail, hook: Hook) -> None:
         hook.write(body)
-        assert problem in fail(wm, hook.configuration(function="timeout-seconds = 1")).failures[0]
+        assert problem in fail(wm, hook.configuration(function=f"timeout-seconds = {timeout_s}")).failures[0]
 
     def test_that_hangs_ends_with_the_reset(self, wm: LocalWorkMail, hook: Hook, tmp_path: Path) -> None:
         started = tmp_path / "started"

@@ -199,7 +199,7 @@ def test_the_client_keeps_a_message_that_cannot_be_stored(
 
 
 def test_a_silent_client_is_disconnected(acceptor: MemoryAcceptor) -> None:
-    with smtp(acceptor, timeout_s=0.1) as server, Client(server.port) as client:
+    with smtp(acceptor, timeout_s=0.5) as server, Client(server.port) as client:
         assert client.reply() == ""
         with Client(server.port) as second:
             second.begin()
@@ -208,7 +208,7 @@ def test_a_silent_client_is_disconnected(acceptor: MemoryAcceptor) -> None:
 
 
 def test_a_client_that_never_ends_its_message_is_disconnected(acceptor: MemoryAcceptor) -> None:
-    with smtp(acceptor, timeout_s=0.3) as server, Client(server.port) as client:
+    with smtp(acceptor, timeout_s=0.5) as server, Client(server.port) as client:
         client.begin()
         with pytest.raises(ConnectionError):
             client.send_for_ever(b"x", pause_s=0.02)
@@ -216,7 +216,7 @@ def test_a_client_that_never_ends_its_message_is_disconnected(acceptor: MemoryAc
 
 
 def test_a_message_that_takes_longer_to_store_than_the_timeout_is_stored(acceptor: MemoryAcceptor) -> None:
-    with smtp(acceptor, timeout_s=0.1) as server, Client(server.port) as client:
+    with smtp(acceptor, timeout_s=0.5) as server, Client(server.port) as client:
         acceptor.gate.clear()
         client.begin()
         client.socket.sendall(RAW + b".\r\n")

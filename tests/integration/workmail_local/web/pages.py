@@ -95,7 +95,7 @@ class Visit:
         self.context.on("console", lambda message: self.messages.append(message.text))
         self.context.on("weberror", lambda error: self.messages.append(str(error.error)))
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(30_000)
 
     def open(self, path: str) -> Page:
         self.page.goto(self.url + path)

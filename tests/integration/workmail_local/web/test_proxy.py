@@ -37,7 +37,7 @@ def test_all_pages_work_below_a_path(browser: Browser, strips: bool, keeps_host:
     context = browser.new_context()
     try:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         failures: list[str] = []
         page.on("response", lambda answer: failures.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
         page.goto(f"{proxy.url}/mail/")
