@@ -87,6 +87,13 @@ class TestWithoutServer:
         assert ["error" in mailbox for mailbox in result.response["mailboxes"]] == [True, True]
         assert FIRST in result.log
 
+    @pytest.mark.parametrize("event", ["approve/page", "approve/decision"])
+    def test_the_approval_page_without_a_link_needs_no_server(self, project: Project, event: str) -> None:
+        response = project.invoke("ApproveFunction", event).response
+
+        assert response["statusCode"] == 403
+        assert "This link is not valid" in response["body"]
+
     def test_bounce_needs_no_server(self, project: Project) -> None:
         [first, last] = project.invoke("BounceFunction", "bounce-blocked").response["actions"]
 

@@ -23,6 +23,7 @@ def main_stack(name: str = emitted.STACK, **parameters: str) -> Stack:
     everything = {
         "Functions": "mailflow,rewrite,disclaimer,bounce,observe",
         "PolicySource": "ssm:/mail/policy",
+        "PolicyNeeds": "directory,hold",
         "AvailabilitySecretArn": SECRET,
         "AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:alarms",
     }

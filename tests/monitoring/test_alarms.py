@@ -28,6 +28,10 @@ def fires(name: str, metrics: Metrics, periods: int = 1) -> bool:
         ("transient", set()),
         ("unknown_version", set()),
         ("availability", set()),
+        ("held", set()),
+        ("held_too_long", set()),
+        ("decided", set()),
+        ("no_secret", {"FailedAlarm"}),
         ("unexpected", {"FailedAlarm"}),
         ("misconfigured", {"FailedAlarm"}),
         ("wrong_bucket", {"FailedAlarm"}),
@@ -53,6 +57,17 @@ def test_transient_errors_raise_an_alarm_only_if_they_last() -> None:
     assert not fires("PassingAlarm", metrics_of(transient, ordinary), 2)
     assert fires("PassingAlarm", metrics_of(transient, ordinary, ordinary, transient), 4)
     assert not fires("PassingAlarm", metrics_of(transient, *[ordinary] * 6, transient), 8)
+
+
+def test_held_mail_raises_no_alarm_however_long_it_waits() -> None:
+    """Each attempt of WorkMail raises StillHeld, for hours."""
+    metrics = metrics_of(*[emitted.held()] * 12)
+    assert not [name for name in alarms(main_stack()) if fires(name, metrics, 12)]
+
+
+def test_several_holds_without_a_decision_in_time_raise_an_alarm() -> None:
+    assert not fires("HoldsTimedOutAlarm", metrics_of(emitted.held_too_long() * 2))
+    assert fires("HoldsTimedOutAlarm", metrics_of(emitted.held_too_long() * 3))
 
 
 def test_a_refused_policy_keeps_its_alarm_for_an_hour_without_mail() -> None:
@@ -114,6 +129,7 @@ def test_every_alarm_goes_to_the_topic_and_has_its_remedy_in_plain_words() -> No
     "parameters, missing",
     [
         ({"Functions": "mailflow", "AvailabilitySecretArn": ""}, {"DeadLetterAlarm", "AvailabilityProviderFailureAlarm"}),
+        ({"PolicyNeeds": "directory"}, {"HoldsTimedOutAlarm"}),
         ({"PolicySource": "file"}, {"PolicyRefusedAlarm"}),
         (
             {"OrganizationId": "arn:aws:workmail:us-east-1:123456789012:organization/m-0123456789abcdef0123456789abcdef"},
@@ -123,10 +139,10 @@ def test_every_alarm_goes_to_the_topic_and_has_its_remedy_in_plain_words() -> No
             {"OrganizationId": "arn:aws:workmail:eu-west-1:999999999999:organization/m-0123456789abcdef0123456789abcdef"},
             {"AvailabilityProviderFailureAlarm"},
         ),
-        ({"Functions": "bounce,observe"}, {"PutRejectedAlarm", "PolicyRefusedAlarm"}),
+        ({"Functions": "bounce,observe"}, {"PutRejectedAlarm", "PolicyRefusedAlarm", "HoldsTimedOutAlarm"}),
         (
             {"Functions": "none"},
-            {"PassingAlarm", "NearTimeoutAlarm", "PutRejectedAlarm", "PolicyRefusedAlarm", "DeadLetterAlarm"},
+            {"PassingAlarm", "NearTimeoutAlarm", "PutRejectedAlarm", "PolicyRefusedAlarm", "DeadLetterAlarm", "HoldsTimedOutAlarm"},
         ),
         ({"AvailabilitySecretArn": SECRET}, set()),
     ],

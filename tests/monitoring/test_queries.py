@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mailhooks.availability.function import report as availability_report
+from mailhooks.hooks import approval_report
 from mailhooks.report_names import LogKey
 from tests.infrastructure.stack import ROOT
 from tests.monitoring.stacks import main_stack, organization_stack
@@ -234,6 +235,12 @@ class TestHooks:
         assert rows[0]["bytesWritten"] > 0
         assert [row["hook"] for row in ask("hooks/what a policy rule did", rule="Flood")] == ["mailflow"]  # it failed
 
+    def test_held_mail_shows_who_decided_when_and_after_which_time(self) -> None:
+        rows = ask("hooks/held mail", rule="four eyes")
+        decided = [(row["decision"], row["approver"], row["waitedSeconds"]) for row in rows if row["hook"] == "approve"]
+        assert decided == [("rejected", 1, 600), ("approved", 1, 600)]
+        assert {row["decision"] for row in rows if row["hook"] == "mailflow"} == {"pending", "timed-out"}
+
     def test_an_invocation_shows_what_it_changed_and_its_metrics_are_left_out(self) -> None:
         invocation = next(json.loads(each.message)["invocationId"] for each in HOOKS if '"hook":"shout"' in each.message)
         [row] = ask("hooks/what changed in an invocation", invocationId=invocation)
@@ -293,7 +300,7 @@ def test_a_query_reads_only_fields_that_exist(name: str) -> None:
     others = {field.split(".")[0] for field in list_fields(query) if not field.startswith(("@", "event."))}
     assert events <= EVENT_FIELDS
     audited = AUDIT_FIELDS if name.startswith(("audit/", "availability/errors")) else set()
-    assert others <= {*LogKey, *availability_report.LogKey, "traceId"} | POWERTOOLS_FIELDS | audited
+    assert others <= {*LogKey, *availability_report.LogKey, *approval_report.LogKey, "traceId"} | POWERTOOLS_FIELDS | audited
 
 
 @pytest.mark.parametrize("name", definitions())

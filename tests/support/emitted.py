@@ -5,6 +5,7 @@ import io
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 from mailhooks.availability.errors import MailboxNotFound, Unreachable
 from mailhooks.availability.function import report as availability_report
 from mailhooks.availability.provider import LookupStats
+from mailhooks.aws.hold_table import HoldKey, HoldRecord
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.errors import (
     CannotChangeSafely,
@@ -19,15 +21,21 @@ from mailhooks.errors import (
     MessageFrozen,
     MessageRejected,
     Misconfigured,
+    ResourceNotFoundException,
     SettingsError,
+    StillHeld,
     Throttled,
 )
+from mailhooks.hooks import approval_report
+from mailhooks.hooks.approval_report import RequestRecord
 from mailhooks.hooks.invocation import Mail, Record
 from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.hooks.policy_source import PolicySource
 from mailhooks.hooks.report import Reporter
 from mailhooks.hooks.runtime import async_hook, sync_hook
+from mailhooks.report_names import HoldState
 from mailhooks.settings import Settings
+from tests.support.holds import START, Company
 from tests.support.hooks import Memory, broken, shout
 from tests.support.mail import event
 from tests.support.policies import make_policy
@@ -184,6 +192,63 @@ def no_configuration() -> str:
     return _report(availability_report.Reporter, response, LookupStats(), SettingsError("AVAILABILITY_SECRET: not JSON"), 0.1)
 
 
+def held() -> str:
+    """A message that waits for an approver, and asks another one."""
+    return _attempt_hold(START)
+
+
+def held_too_long() -> str:
+    """A message on which no approver has decided in time."""
+    return _attempt_hold(START, START + 3 * 3600)
+
+
+def _attempt_hold(*times: float) -> str:
+    """Return the lines of the attempts of one held message at some times."""
+    company = Company()
+    number = next(_IDS)
+    settings = Settings(service=f"{STACK}/{number}", log_addresses=True)
+    message = event(messageId=f"0a1b2c3d-0000-4000-8000-{number:012}", invocationId=f"{number:032}", subject=SUBJECT)
+    content = Memory({message["messageId"]: MESSAGE})
+
+    def attempt() -> None:
+        handler = sync_hook(PolicyHook(FixedPolicy(company.policy), make_holds=company.make_holds), content=content, settings=settings)
+        for company.now in times:
+            with contextlib.suppress(StillHeld):
+                handler(message, None)
+
+    return _printed(attempt).replace(settings.service, STACK)
+
+
+def decided() -> str:
+    """The requests of approvers: a decision of each kind, a page without its message, and a forged link."""
+    record = HoldRecord(
+        key=HoldKey("0" * 32, "rule"),
+        rule="four eyes",
+        message_id="0a1b2c3d-0000-4000-8000-000000000000",
+        direction="OUTBOUND",
+        mail_from="ana@example.com",
+        recipients=("ben@example.net",),
+        approvers=("boss@example.com",),
+        created_at=START,
+        timeout_at=START + 7200,
+        decided_by="boss@example.com",
+        decided_at=START + 600,
+    )
+    found = {"method": "POST", "status": 200, "approver": 0, "approver_name": "boss@example.com"}
+    requests = [
+        RequestRecord(**found, record=replace(record, state=state), decision=state)  # type: ignore[arg-type]
+        for state in (HoldState.APPROVED, HoldState.REJECTED)
+    ]
+    requests.append(RequestRecord("GET", 200, record=record, preview_error=ResourceNotFoundException("GetRawMessageContent: gone")))
+    requests.append(RequestRecord("GET", 403, link_refused=True))
+    return "".join(_report(approval_report.Reporter, request) for request in requests)
+
+
+def no_secret() -> str:
+    """A request to the approval page without a secret."""
+    return _report(approval_report.Reporter, RequestRecord("GET", 500, error=SettingsError("APPROVAL_SECRET: set it")))
+
+
 KINDS: Final[Mapping[str, Callable[[], str]]] = {
     function.__name__: function
     for function in (
@@ -204,5 +269,9 @@ KINDS: Final[Mapping[str, Callable[[], str]]] = {
         unknown_version,
         availability,
         no_configuration,
+        held,
+        held_too_long,
+        decided,
+        no_secret,
     )
 }

@@ -29,6 +29,8 @@ class Metric(StrEnum):
     RULES_REPORTED = "RulesReported"
     CONTENT_MIXED = "ContentMixed"
     RULE_FAILURES = "RuleFailures"
+    HOLDS_TIMED_OUT = "HoldsTimedOut"
+    """Holds that ended without a decision of an approver."""
     HELD = "Held"
     """Attempts that left a message held. Each retry of WorkMail counts."""
 

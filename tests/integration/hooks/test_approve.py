@@ -13,6 +13,7 @@ from mailhooks.hooks.approval_page import REASON_CHARACTERS
 from mailhooks.hooks.functions.approve import approve_handler
 from mailhooks.report_names import HoldState
 from mailhooks.settings import Settings
+from tests.infrastructure.stack import ROOT
 from tests.support.approvals import APPROVERS, MINUTE, NOW, SECRET, Approvals, make_event
 from workmail_local.workmail import LocalWorkMail
 
@@ -151,6 +152,15 @@ class TestADecision:
         assert (page["statusCode"], approvals.items()) == (409, before)
         assert "had no decision in time" in text_of(page)
 
+    def test_that_is_not_needed_any_more_is_409(self, approvals: Approvals) -> None:
+        record = approvals.add()
+        approvals.table.decide(record.key, HoldState.WITHDRAWN, decided_by="", now=NOW, deadline=_deadline())
+
+        pages = [approvals.post(approvals.make_token(record)), approvals.get(approvals.make_token(record))]
+
+        assert [page["statusCode"] for page in pages] == [409, 200]
+        assert all("needs no decision any more on 15" in text_of(page) for page in pages)
+
     def test_of_two_approvers_at_once_one_counts_and_the_other_sees_it(self, approvals: Approvals) -> None:
         for _ in range(5):
             record = approvals.add()
@@ -234,6 +244,14 @@ class TestOtherRequests:
     @pytest.mark.parametrize("query", ["", "token=", "token", "other=1", "token=a&token=b", "token=%FF%00", "=" * 25])
     def test_a_get_without_a_token_is_403(self, approvals: Approvals, query: str) -> None:
         assert approvals.handler(make_event("GET", query=query), None)["statusCode"] == 403
+
+    @pytest.mark.parametrize("name", ["page", "decision"])
+    def test_the_sample_events_are_answered_without_any_service(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        event = json.loads((ROOT / "events/approve" / f"{name}.json").read_text("utf-8"))
+        handler = approve_handler(settings=Settings(service=f"samples-{name}", holds_table="holds", approval_secret="secret"))
+
+        assert handler(event, None)["statusCode"] == 403
 
     def test_too_many_fields_and_too_long_queries_are_refused(self, approvals: Approvals) -> None:
         statuses = [approvals.handler(make_event("GET", query=query), None)["statusCode"] for query in ("a=1&" * 30, "a=" + "x" * 3000)]

@@ -74,6 +74,7 @@ _STATES: Final = {
     HoldState.APPROVED: "was approved",
     HoldState.REJECTED: "was rejected",
     HoldState.TIMED_OUT: "had no decision in time, so that the rule decided",
+    HoldState.WITHDRAWN: "needs no decision any more",
 }
 
 
@@ -119,7 +120,8 @@ def make_decided(record: HoldRecord, *, own: bool, status: int = 200) -> Page:
         own: whether the approver of the link decided.
         status: 409 if the approver has just tried to decide again.
     """
-    by = "" if record.state is HoldState.TIMED_OUT else " by you" if own else " by another approver"
+    by_person = record.state in {HoldState.APPROVED, HoldState.REJECTED}
+    by = (" by you" if own else " by another approver") if by_person else ""
     at = f" on {_format_time(record.decided_at)}" if record.decided_at is not None else ""
     again = "<p>Your decision was not recorded: the first one is final.</p>" if status == 409 else ""
     return _make_page(

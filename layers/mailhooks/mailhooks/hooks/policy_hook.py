@@ -33,7 +33,7 @@ from mailhooks.policy.facts.recipients import NO_RECIPIENTS
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.rule import Archive, Count, Hold, Notify, Rule, RuleErrorPolicy
-from mailhooks.report_names import LogKey, Metric
+from mailhooks.report_names import HoldState, LogKey, Metric
 from mailhooks.settings import Settings
 
 if TYPE_CHECKING:
@@ -336,6 +336,7 @@ def _counts(outcome: Outcome, *, rejected: bool) -> dict[str, int]:
         Metric.RULES_REPORTED: len(outcome.reported),
         Metric.CONTENT_MIXED: len(outcome.mixed),
         Metric.RULE_FAILURES: len(outcome.failures),
+        Metric.HOLDS_TIMED_OUT: sum(state is HoldState.TIMED_OUT for state in outcome.hold_states.values()),
     }
     return {key: value for key, value in counts.items() if value}
 

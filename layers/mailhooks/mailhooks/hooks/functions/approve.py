@@ -187,10 +187,13 @@ class _Handler:
             _Refusal: the token is forged.
         """
         try:
-            link = read_link(token, self._read_secret(deadline))
+            # A request without a token needs no secret.
+            link = read_link(token, self._read_secret(deadline)) if token else None
         except ForgedLink:
+            link = None
+        if link is None:
             request.link_refused = True
-            raise _Refusal(make_notice(403, "This link is not valid", _USE_THE_LINK)) from None
+            raise _Refusal(make_notice(403, "This link is not valid", _USE_THE_LINK))
         request.approver = link.approver
         return link
 
