@@ -176,6 +176,8 @@ class AccessControl:
             context["ses:fromaddress"] = call.parameters["FromEmailAddress"]
         if call.service == "events":
             context["events:source"] = call.parameters["Entries"][0]["Source"]
+        if call.operation == "StartMailboxExportJob":
+            yield PolicyRequest("iam:PassRole", call.parameters["RoleArn"], context=context)
         for resource in self._find_resources(call):
             for action in _list_actions(call, request):
                 yield PolicyRequest(action, resource, context=context)
@@ -220,7 +222,8 @@ class AccessControl:
             return [self._sessions[given["ConfigurationToken"]]]
         queue = given.get("QueueUrl", "").rpartition("/")[2]
         parts = {"Bucket": "", "Key": "", **given, "here": here, "queue": queue, "service": call.service}
-        return [_RESOURCES.get(call.service, "arn:aws:{service}:{here}:unknown").format_map(parts)]
+        # Without a key, the resource is the bucket.
+        return [_RESOURCES.get(call.service, "arn:aws:{service}:{here}:unknown").format_map(parts).removesuffix("/")]
 
 
 def _list_actions(call: ApiCall, request: Request) -> list[str]:
@@ -229,6 +232,8 @@ def _list_actions(call: ApiCall, request: Request) -> list[str]:
         return ["ses:SendRawEmail"]
     if call.service == "s3" and call.operation == "GetObject" and "VersionId" in call.parameters:
         return ["s3:GetObjectVersion"]
+    if call.operation == "ListObjectsV2":
+        return ["s3:ListBucket"]
     retention = call.service == "s3" and "x-amz-object-lock-mode" in request.headers
     return [f"{call.service}:{call.operation}", *(["s3:PutObjectRetention"] if retention else [])]
 
