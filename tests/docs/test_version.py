@@ -24,6 +24,10 @@ def test_the_template_publishes_and_reports_this_version() -> None:
     assert template["Outputs"]["Version"]["Value"] == mailhooks.__version__
 
 
+def test_the_template_of_push_notifications_reports_this_version() -> None:
+    assert read_template(ROOT / "push/template.yaml")["Outputs"]["Version"]["Value"] == mailhooks.__version__
+
+
 def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
     assert re.findall(r"^## \[(.+?)\]", CHANGELOG, re.MULTILINE)[0] == mailhooks.__version__
 

@@ -56,7 +56,6 @@ class Deployment:
             "push-EventsTable.Arn": f"arn:aws:dynamodb:{here}:table/{own.events_table}",
             "push-EventsTable": own.events_table,
             "push-EventBus.Arn": f"arn:aws:events:{here}:event-bus/{own.bus}",
-            "push-ResponderFunctionUrl.FunctionUrl": "https://push.example.com/",
             "push-LogGroup.Arn": f"arn:aws:logs:{here}:log-group:/aws/lambda/push:*",
         }.items():
             text = text.replace(name, value)
