@@ -59,6 +59,11 @@ TEMPLATES = (
 
 TABLES = ("a", "a b", "table/name", "arn:aws:s3:::bucket", "x" * 256, "tab,le", "'table'", "[table]", "table*", "tâble")
 
+URLS = (
+    "http:", "push.example.com", "//push.example.com", "ftp://a.example", "https:///a", "https://a b/", "'https://a/'", "a", "https",
+    "[]",
+)  # fmt: skip
+
 BAD_VALUES: dict[str, tuple[str, ...]] = {
     "ORGANIZATION_DOMAINS": (
         "a.example;b.example", "@a.example", "a.example b.example", "*.a.example", "user@a.example", "example", "a..example", ".example",
@@ -122,10 +127,8 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
         "topic", "a@example.com", "arn:aws:sqs:eu-west-1:123456789012:a", "arn:aws:sns:eu-west-1:123456789012:*", "*", "a b",
         "arn:aws:sns::123456789012:a", "arn:aws:sns:eu-west-1:1:a", "arn:aws:sns:eu-west-1:123456789012:a/b", "https://example.com",
     ),
-    "PUSH_URL": (
-        "http:", "push.example.com", "//push.example.com", "ftp://a.example", "https:///a", "https://a b/", "'https://a/'", "a", "https",
-        "[]",
-    ),
+    "PUSH_URL": URLS,
+    "PUSH_EWS_URL": URLS,
     "PUSH_SECRET": ("a b", "a;b", "a,b", "'a'", "[a]", "{}", "a\nb", "é", "a*", "a?b"),
     "PUSH_SUBSCRIPTIONS_TABLE": TABLES,
     "PUSH_EVENTS_TABLE": TABLES,
