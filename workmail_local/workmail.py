@@ -338,30 +338,40 @@ class LocalWorkMail(LocalAws):
         """
         return self._holds.find(self._require_trace(number))
 
-    def decide(self, number: int, decision: Decision | str, *, rule: str = "", reason: str = "", wait_s: float = 60.0) -> MessageTrace:
+    def decide(self, number: int, decision: Decision | str, *, hold: str = "", reason: str = "", wait_s: float = 60.0) -> MessageTrace:
         """Decide on a held message as its first approver, start its next attempt, and wait until it is done or held by another rule.
 
         Args:
+            decision, hold, reason: see `record_decision`.
+
+        Raises:
+            UnknownMessage, NotNow, InvalidArgument: see `record_decision`.
+            SettleTimeout: the message is not done in time.
+        """
+        WAIT.check("wait_s", wait_s)
+        self.record_decision(number, decision, hold=hold, reason=reason)
+        self.mail_server.workers.wait_for(number, wait_s, accepts_held=self._has_pending_hold)
+        return self._load_trace(number)
+
+    def record_decision(self, number: int, decision: Decision | str, *, hold: str = "", reason: str = "") -> None:
+        """Decide on a held message as its first approver, and start its next attempt.
+
+        Args:
             decision: `approve`, `reject` or `timeout`: the time of the hold is over.
-            rule: only on the hold by this rule; "" for all.
+            hold: only on the hold of this name, that of a rule or of a state machine; "" for all.
             reason: of a rejection.
 
         Raises:
             UnknownMessage: no message has this number.
-            NotNow: it has no pending hold.
+            NotNow: it has no such hold without a decision.
             InvalidArgument: there is no such decision.
-            SettleTimeout: the message is not done in time.
         """
-        WAIT.check("wait_s", wait_s)
         trace = self._require_trace(number)
         if decision not in list(Decision):
             raise InvalidArgument("decision must be approve, reject or timeout")
-        if not self._holds.decide(trace, Decision(decision), rule=rule, reason=reason):
-            raise NotNow(f"message {number} has no hold without a decision{f' by the rule {rule!r}' if rule else ''}")
-        workers = self.mail_server.workers
-        workers.retry_now(number)
-        workers.wait_for(number, wait_s, accepts_held=self._has_pending_hold)
-        return self._load_trace(number)
+        if not self._holds.decide(trace, Decision(decision), name=hold, reason=reason):
+            raise NotNow(f"message {number} has no hold without a decision{f' by {hold!r}' if hold else ''}")
+        self.mail_server.workers.retry_now(number)
 
     def _has_pending_hold(self, number: int) -> bool:
         return any(hold.state is HoldState.PENDING for hold in self.holds(number))
@@ -585,6 +595,7 @@ class LocalWorkMail(LocalAws):
                     lambda: self.environment,
                     self.store,
                     dead_letter=partial(send_dead_letter, self.client),
+                    pass_time=lambda job: self._holds.pass_time(job),
                     lambda_endpoint=self._lambda_endpoint,
                     speed=self._speed,
                     report=self._report or self._listener or (lambda _: None),

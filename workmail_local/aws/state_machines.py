@@ -25,6 +25,11 @@ class Execution:
     status: str = "RUNNING"
     output: str = ""
 
+    @property
+    def state_machine(self) -> str:
+        """The name of the state machine."""
+        return self.arn.split(":")[-2]
+
 
 class StateMachines:
     """The executions of all state machines. Safe for use from several threads."""

@@ -5,12 +5,15 @@ Plain values: `workmail_local.queue` creates them, `workmail_local.storage.spool
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from mailhooks.contract import ActionType, FlowDirection
 from mailhooks.policy.evaluation.explanation import RuleExplanation
 from workmail_local.mail.search_query import ALL, SearchQuery
 from workmail_local.mail.verdict import Origin
+
+HELD: Final = "held: an approver has not decided yet"
+"""The problem of an attempt of a function that holds the message."""
 
 
 class State(StrEnum):
@@ -62,6 +65,11 @@ class Attempt(NamedTuple):
     response: str
     log: str
     decision: tuple[RuleExplanation, ...] = ()
+
+    @property
+    def held(self) -> bool:
+        """Whether the function holds the message until an approver decides, which is no failure."""
+        return self.problem == HELD
 
 
 class RecipientResult(NamedTuple):

@@ -20,7 +20,7 @@ from workmail_local.mail.history import Attempt, State
 from workmail_local.mail.job import DeliveryJob
 from workmail_local.mail.verdict import Delivery, apply_verdict
 from workmail_local.queue.disposition import apply_results
-from workmail_local.queue.response_check import HELD, accepted_response, describe_error
+from workmail_local.queue.response_check import accepted_response, describe_error
 from workmail_local.queue.retry_schedule import next_asynchronous_pause, next_pause
 from workmail_local.queue.routing import create_jobs, decide
 from workmail_local.runtime.invocation import Invocation, Invoker
@@ -47,6 +47,7 @@ class JobProcessor:
         configuration: returns the current configuration.
         find_function: returns the invoker of a function, by name, and the function's timeout in seconds. Raises LocalError.
         dead_letter: stores the event of an abandoned asynchronous invocation: function name, event, error.
+        pass_time: lets the time of a held message pass; see `Holds.pass_time`.
         speed: divides the pauses between attempts.
         retry_unloadable: whether a function that cannot be loaded is called again as in WorkMail, or fails at once.
     """
@@ -57,6 +58,7 @@ class JobProcessor:
     configuration: Callable[[], Configuration]
     find_function: Callable[[str], tuple[Invoker, float]]
     dead_letter: Callable[[str, Mapping[str, Any], str], None]
+    pass_time: Callable[[DeliveryJob], None] = lambda _: None
     speed: float = 1.0
     retry_unloadable: bool = True
 
@@ -81,15 +83,15 @@ class JobProcessor:
         """Call the function and store the decision for all recipients; without a valid response, schedule the next attempt."""
         configuration = self.configuration()
         job, attempt, delivery = self._call_before_delivery(job, configuration)
-        if delivery:
-            job = decide(job, delivery, configuration)
-        else:
-            job = job.with_run(state=State.HELD if attempt.problem == HELD else State.RETRYING)
+        waiting = State.HELD if attempt.held else State.RETRYING
+        job = decide(job, delivery, configuration) if delivery else job.with_run(state=waiting)
         self.spool.save(job, attempts=(attempt,))
         return job
 
     def _call_before_delivery(self, job: DeliveryJob, configuration: Configuration) -> tuple[DeliveryJob, Attempt, Delivery | None]:
         """Call a synchronous function once."""
+        if job.run.state is State.HELD:
+            self.pass_time(job)
         original = self._check_out(job)
         job, attempt, invocation = self._attempt(job, SYNC_LIMIT_S)
         event = MailFlowEvent.parse(job.event)
@@ -98,9 +100,8 @@ class JobProcessor:
         changed = message.content != original
         job = job._replace(content=message.content).with_run(changed=changed, puts=job.run.puts + message.puts)
         if problem:
-            # A function holds a message by an error (docs/hold.md), which is no failure.
-            job = job if problem == HELD else job.with_failures(problem)
             attempt = attempt._replace(problem=problem)
+            job = job if attempt.held else job.with_failures(problem)
         job = job._replace(elapsed_s=job.elapsed_s + attempt.milliseconds / 1000)
         if response is None:
             pause = next_pause(attempt.number, job.elapsed_s, job.timeout_s) if self._may_retry(invocation) else None

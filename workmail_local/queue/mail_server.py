@@ -32,7 +32,7 @@ class MailServer(Lifecycle):
         configuration: returns the current configuration.
         environment: returns the variables that lead functions in local processes to the local servers.
         store: the messages in transit.
-        dead_letter, speed, retry_unloadable: see `JobProcessor`.
+        dead_letter, pass_time, speed, retry_unloadable: see `JobProcessor`.
         lambda_endpoint: URL of a Lambda endpoint for the functions that have a name there; "" for none.
         report: is called with a sentence about each release, and about each failure of the webhook.
         on_progress: see `Workers`.
@@ -46,6 +46,7 @@ class MailServer(Lifecycle):
         store: MessageStore,
         *,
         dead_letter: Callable[[str, Mapping[str, Any], str], None],
+        pass_time: Callable[[DeliveryJob], None] = lambda _: None,
         lambda_endpoint: str = "",
         speed: float = 1.0,
         report: Callable[[str], None] = lambda _: None,
@@ -70,6 +71,7 @@ class MailServer(Lifecycle):
             configuration=configuration,
             find_function=self.find_function,
             dead_letter=dead_letter,
+            pass_time=pass_time,
             speed=speed,
             retry_unloadable=retry_unloadable,
         )

@@ -1,15 +1,13 @@
 """Checks the response of a synchronous function as WorkMail does."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from mailhooks.contract import ContractError, MailFlowEvent, check_response
 from mailhooks.errors import StillHeld
+from workmail_local.mail.history import HELD
 from workmail_local.mail.verdict import MAX_ACTIONS
 from workmail_local.runtime.invocation import Invocation
-
-HELD: Final = "held: an approver has not decided yet"
-"""The problem of an attempt of a function that holds the message."""
 
 
 def accepted_response(invocation: Invocation, event: MailFlowEvent) -> tuple[dict[str, Any] | None, str]:

@@ -18,6 +18,7 @@ from workmail_local.mail.addresses import is_mailbox
 from workmail_local.mail.history import MessageTrace
 from workmail_local.mail.release import Release
 from workmail_local.mail.submission import Submission
+from workmail_local.queue.holds import Hold
 from workmail_local.queue.recipient_policy import RecipientPolicy
 from workmail_local.queue.webhook import WebhookFailure
 from workmail_local.rules.matching import Match, match_rules
@@ -141,6 +142,14 @@ class Actions:
         if not count:
             raise NotNow(f"message {number} does not wait for an attempt")
         return count
+
+    def list_holds(self, number: int) -> Sequence[Hold]:
+        """Return the holds of a message that is not done; see `LocalWorkMail.holds`."""
+        return self._wm.holds(number)
+
+    def decide(self, number: int, decision: str, hold: str, reason: str) -> None:
+        """Decide on a held message; see `LocalWorkMail.record_decision`."""
+        self._wm.record_decision(number, decision, hold=hold, reason=reason)
 
     def find_release_server(self) -> ReleaseServer | None:
         """Return the SMTP server for released messages; None when the configuration has none."""

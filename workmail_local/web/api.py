@@ -120,6 +120,8 @@ _ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
     ("POST", "/messages"): message_actions.send_as_json,
     ("POST", "/messages/{number:count}/send-again"): message_actions.send_again_as_json,
     ("POST", "/messages/{number:count}/retry"): message_actions.retry_as_json,
+    ("GET", "/messages/{number:count}/holds"): message_actions.list_holds_as_json,
+    ("POST", "/messages/{number:count}/decide"): message_actions.decide_as_json,
     ("GET", "/messages/{number:count}/releases"): message_actions.list_releases_as_json,
     ("POST", "/messages/{number:count}/release"): message_actions.release_as_json,
     ("GET", "/samples"): message_actions.list_samples_as_json,

@@ -66,6 +66,7 @@ def create_app(history: History, actions: Actions, names: Sequence[str] = (), pr
         "/send": send.submit,
         "/messages/{number:count}/send-again": message_actions.send_again,
         "/messages/{number:count}/retry": message_actions.retry,
+        "/messages/{number:count}/decide": message_actions.decide,
         "/messages/{number:count}/release": message_actions.release,
     }
     return Starlette(

@@ -1,4 +1,4 @@
-"""The actions on one message, each as a form of its page and as JSON: send it again, retry now, release it to an SMTP server."""
+"""The actions on one message, as forms of its page and as JSON: send again, retry now, decide on a hold, release to an SMTP server."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -54,6 +54,16 @@ async def release(site: Site, request: Request) -> Response:
         return number
 
     return await _submit(site, request, "release_to", act)
+
+
+async def decide(site: Site, request: Request) -> Response:
+    """Decide on a held message in the name of an approver."""
+
+    def act(number: int, form: Mapping[str, str]) -> int:
+        site.actions.decide(number, form["decision"], form["hold"], form["reason"])
+        return number
+
+    return await _submit(site, request, "live", act)
 
 
 async def _submit(site: Site, request: Request, field: str, act: Callable[[int, Mapping[str, str]], int]) -> Response:
@@ -112,6 +122,24 @@ async def send_again_as_json(site: Site, request: Request) -> Response:
 async def retry_as_json(site: Site, request: Request) -> Response:
     """Start the next attempt now."""
     return await _answer(lambda: {"started": site.actions.retry_now(request.path_params["number"])})
+
+
+def list_holds_as_json(site: Site, request: Request) -> Response:
+    """Return the holds of a message that is not done."""
+    load_trace(site, request)
+    return write_json({"holds": to_document(tuple(site.actions.list_holds(request.path_params["number"])))})
+
+
+async def decide_as_json(site: Site, request: Request) -> Response:
+    """Decide on a held message in the name of an approver."""
+    document = await read_json(request, ("decision", "hold", "reason"))
+    decision, hold, reason = (read_text(document, name) for name in ("decision", "hold", "reason"))
+
+    def act() -> dict[str, Any]:
+        site.actions.decide(request.path_params["number"], decision, hold, reason)
+        return {}
+
+    return await _answer(act)
 
 
 async def release_as_json(site: Site, request: Request) -> Response:

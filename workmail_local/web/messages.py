@@ -13,7 +13,7 @@ from workmail_local.web.content import load_content, load_trace
 from workmail_local.web.forms import PAGE, read_range
 from workmail_local.web.templating import Site
 
-ACTION_FIELDS: Final = ("again_from", "again_to", "change", "release_to", "run", "known", "confirm")
+ACTION_FIELDS: Final = ("again_from", "again_to", "change", "release_to", "run", "known", "confirm", "decision", "hold", "reason")
 """The fields of the forms on the page of a message."""
 
 
@@ -91,6 +91,7 @@ def _load_context(site: Site, request: Request) -> dict[str, Any]:
         "trace": trace,
         "summary": trace.summary,
         "done": trace.summary.state is State.DONE,
+        "holds": site.actions.list_holds(number) if trace.summary.undelivered else (),
         "newer": newer,
         "older": older,
     }

@@ -71,7 +71,7 @@ def leave_unfinished(wm: LocalWorkMail) -> int:
     """Accept a message whose function fails, and wait for its first attempt: the next one is far away."""
     raw = RAW.replace(b"nora@", b"slow@")
     number = wm.accept(Submission(FlowDirection.INBOUND, "slow@example.net", (ANA,), raw))
-    wait_until(lambda: wm.history.summaries(query=SearchQuery.parse("is:retrying is:held")))
+    wait_until(lambda: wm.history.summaries(query=SearchQuery.parse("is:retrying is:undelivered")))
     return number
 
 

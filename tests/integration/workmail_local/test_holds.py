@@ -80,7 +80,7 @@ def test_a_held_message_waits_without_being_a_failure_and_each_approver_gets_one
     assert trace.summary.state is State.HELD
     assert trace.rule_runs[0].failures == ()
     assert [each.number for each in wm.history.summaries(query=SearchQuery.parse("is:held subject:first"))] == [number]
-    assert [(hold.rule, hold.state, hold.approvers) for hold in wm.holds(number)] == [
+    assert [(hold.name, hold.state, hold.approvers) for hold in wm.holds(number)] == [
         ("Offers", HoldState.PENDING, ("boss@example.com", "deputy@example.com"))
     ]
     for address, count in before.items():
@@ -120,11 +120,11 @@ def test_without_a_decision_the_rule_decides_before_the_fallback_action(wm: Loca
 
 def test_each_hold_of_a_message_needs_its_own_decision(wm: LocalWorkMail) -> None:
     number = send(wm, "fifth offer", "ana@example.com", "ben@example.com").summary.number
-    assert [hold.rule for hold in wm.holds(number)] == ["Offers", "To Ben"]
+    assert [hold.name for hold in wm.holds(number)] == ["Offers", "To Ben"]
 
-    still = wm.decide(number, "approve", rule="Offers")
+    still = wm.decide(number, "approve", hold="Offers")
     assert still.summary.state is State.HELD
-    trace = wm.decide(number, "reject", rule="To Ben", reason="not to Ben")
+    trace = wm.decide(number, "reject", hold="To Ben", reason="not to Ben")
 
     assert ends(trace) == {"ana@example.com": Destination.INBOX, "ben@example.com": Destination.BOUNCED}
 
@@ -134,7 +134,7 @@ def test_each_hold_of_a_message_needs_its_own_decision(wm: LocalWorkMail) -> Non
 )
 def test_a_state_machine_decides_by_its_output(wm: LocalWorkMail, decision: str, end: Destination) -> None:
     number = send(wm, "a contract").summary.number
-    assert [(hold.state, hold.state_machine) for hold in wm.holds(number)] == [(HoldState.PENDING, "approve")]
+    assert [(hold.name, hold.state) for hold in wm.holds(number)] == [("approve", HoldState.PENDING)]
 
     assert ends(wm.decide(number, decision)) == {"ana@example.com": end}
 

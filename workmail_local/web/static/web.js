@@ -62,10 +62,15 @@ async function refreshTrace() {
     const same = fresh.getElementById(details.id);
     if (same) same.open = details.open;
   }
+  // A reason that is being typed stays.
+  const [oldHolds, newHolds] = [live, fresh].map((part) => part.querySelector(".holds"));
+  const typing = oldHolds?.contains(document.activeElement) ? document.activeElement : null;
+  if (newHolds && oldHolds?.dataset.holds === newHolds.dataset.holds) newHolds.replaceWith(oldHolds);
   const focused = document.activeElement?.closest?.("details")?.id;
   const changed = before.content !== after.content;
   if (before.state !== after.state) announcement.textContent = after.state === "done" ? "The message is done" : "";
   live.replaceChildren(...fresh.childNodes);
+  typing?.focus({ preventScroll: true });
   if (focused) document.getElementById(focused)?.querySelector("summary")?.focus({ preventScroll: true });
   if (changed) await showContent(live.dataset.live.replace(/live$/, "content") + location.search);
 }

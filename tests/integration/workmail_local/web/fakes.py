@@ -15,11 +15,12 @@ from typing import Any
 from mailhooks.contract import ActionType, FlowDirection
 from workmail_local.config.problems import FileProblem
 from workmail_local.config.release import ReleaseServer
-from workmail_local.errors import LocalError, NotNow, SpoolError, UnknownMessage
+from workmail_local.errors import InvalidArgument, LocalError, NotNow, SpoolError, UnknownMessage
 from workmail_local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
 from workmail_local.mail.release import Release, ReleaseOutcome, ReleaseResult
 from workmail_local.mail.search_query import ALL, Condition, Kind, SearchQuery, fold_text
 from workmail_local.mail.verdict import Origin
+from workmail_local.queue.holds import Decision, Hold
 from workmail_local.queue.release import AlreadyReleased, ReleaseFailed, check_recipients
 from workmail_local.queue.webhook import WebhookFailure
 from workmail_local.rules.matching import Match, match_rules
@@ -196,6 +197,7 @@ class FakeActions(Actions):
         server: the SMTP server for released messages.
         releases: those that `release` made; it fails for `REFUSED` alone.
         waiting: how many jobs wait for an attempt.
+        held: the holds of each message.
     """
 
     history: FakeHistory
@@ -210,6 +212,8 @@ class FakeActions(Actions):
     waiting: int = 0
     retried: list[int] = field(default_factory=list)
     webhook_failure: WebhookFailure | None = None
+    held: tuple[Hold, ...] = ()
+    decided: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     def clear(self) -> None:
         """Forget all calls and settings."""
@@ -257,6 +261,18 @@ class FakeActions(Actions):
             raise NotNow(f"message {number} does not wait for an attempt")
         self.retried.append(number)
         return self.waiting
+
+    def list_holds(self, number: int) -> Sequence[Hold]:
+        self._find(number)
+        return self.held
+
+    def decide(self, number: int, decision: str, hold: str, reason: str) -> None:
+        self._find(number)
+        if decision not in list(Decision):
+            raise InvalidArgument("decision must be approve, reject or timeout")
+        if not self.held:
+            raise NotNow(f"message {number} has no hold without a decision")
+        self.decided.append((number, decision, hold, reason))
 
     def find_release_server(self) -> ReleaseServer | None:
         return self.server

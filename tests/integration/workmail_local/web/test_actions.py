@@ -231,7 +231,7 @@ def test_a_recipient_that_is_not_allowed_gets_nothing(pages: Pages, smtp: Record
     assert smtp.received == []
 
 
-@pytest.mark.parametrize("action", ["send-again", "retry", "release"])
+@pytest.mark.parametrize("action", ["send-again", "retry", "release", "decide"])
 @pytest.mark.parametrize("prefix", ["", "/api"])
 def test_pages_of_other_sites_start_no_action(pages: Pages, smtp: Recorder, action: str, prefix: str) -> None:
     number = accept(pages)

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from mailhooks.address_patterns import Pattern
 from mailhooks.contract import ActionType
+from mailhooks.report_names import HoldState
 from tests.integration.workmail_local.web.fakes import REFUSED, answered
 from tests.integration.workmail_local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
 from tests.support.invitations import INVITATION
@@ -21,6 +22,7 @@ from tests.support.messages import mail, multipart, part, text
 from workmail_local.config.release import Encryption, ReleaseServer
 from workmail_local.mail.history import Destination, RecipientResult, State
 from workmail_local.mail.verdict import Origin
+from workmail_local.queue.holds import Hold
 from workmail_local.queue.webhook import WebhookFailure
 from workmail_local.web.api import create_routes
 from workmail_local.web.templating import Site as PageSite
@@ -70,6 +72,12 @@ REQUESTS: list[tuple[str, str, str, Any, int]] = [
     ("POST", "/api/messages/{number}/retry", "/api/messages/3/retry#waiting", None, 200),
     ("POST", "/api/messages/{number}/retry", "/api/messages/1/retry", None, 409),
     ("POST", "/api/messages/{number}/retry", "/api/messages/99/retry", None, 404),
+    ("GET", "/api/messages/{number}/holds", "/api/messages/3/holds#held", None, 200),
+    ("GET", "/api/messages/{number}/holds", "/api/messages/99/holds", None, 404),
+    ("POST", "/api/messages/{number}/decide", "/api/messages/3/decide#held", {"decision": "reject", "hold": "Offers", "reason": "no"}, 200),
+    ("POST", "/api/messages/{number}/decide", "/api/messages/3/decide#held", {"decision": "perhaps"}, 400),
+    ("POST", "/api/messages/{number}/decide", "/api/messages/1/decide", {"decision": "approve"}, 409),
+    ("POST", "/api/messages/{number}/decide", "/api/messages/99/decide", {"decision": "approve"}, 404),
     ("GET", "/api/messages/{number}/releases", "/api/messages/1/releases#released", None, 200),
     ("GET", "/api/messages/{number}/releases", "/api/messages/99/releases", None, 404),
     ("POST", "/api/messages/{number}/release", "/api/messages/1/release#server", {"recipients": [ME, REFUSED]}, 200),
@@ -155,6 +163,8 @@ def send(site: Site, method: str, path: str, body: Any) -> requests.Response:
     site.actions.files["offer"] = PLAIN
     if path.endswith(("#server", "#released")):
         site.actions.server = SERVER
+    if path.endswith("#held"):
+        site.actions.held = (Hold("Offers", HoldState.PENDING, ("boss@example.com",), 1.5, 9.5),)
     if path.endswith("#released"):
         site.actions.release(1, [ME, REFUSED], 1, 0)
     site.actions.answer = answered(None, 1.0, "log", "it failed") if path.endswith("#fail") else answered({"mailboxes": []}, 31.0)

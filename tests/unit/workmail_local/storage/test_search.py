@@ -122,6 +122,7 @@ def test_flags_times_and_sizes(spool: Spool) -> None:
     add(spool, results=result(Destination.JUNK), direction=OUTBOUND)
     add(spool, "x" * 2000, state=State.RETRYING)
     add(spool, "x", "Content-Type: application/pdf\r\n", state=State.RETRYING, results=result(Destination.INBOX))
+    add(spool, state=State.HELD)
     for text, numbers in {
         "is:changed": [1],
         "is:bounced": [1],
@@ -131,11 +132,12 @@ def test_flags_times_and_sizes(spool: Spool) -> None:
         "is:outbound": [3],
         "-is:inbound": [3],
         "is:retrying": [4, 5],
-        "is:held": [4],
+        "is:undelivered": [4, 6],
+        "is:held": [6],
         "has:attachment": [5],
-        "-has:attachment": [1, 2, 3, 4],
+        "-has:attachment": [1, 2, 3, 4, 6],
         "larger:1K": [4],
-        "after:1970-01-14": [3, 4, 5],
+        "after:1970-01-14": [3, 4, 5, 6],
         "before:1970-01-14": [1, 2],
         "after:1970-01-14 before:1970-01-16": [3, 4],
     }.items():
