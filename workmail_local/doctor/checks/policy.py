@@ -56,6 +56,7 @@ def _check_needs(account: Account, policy: Policy, variables: dict[str, str]) ->
     needs = {
         "counting": ("RATES_TABLE" in settings, bool(variables.get("RATES_TABLE"))),
         "directory": ("POLICY_DIRECTORY=true" in settings, variables.get("POLICY_DIRECTORY") == "true"),
+        "hold": ("HOLDS_TABLE" in settings, bool(variables.get("HOLDS_TABLE"))),
     }
     missing = [need for need, (wanted, given) in needs.items() if wanted and not given]
     if missing:

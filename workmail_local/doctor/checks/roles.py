@@ -56,9 +56,11 @@ def _list_needs(account: Account, target: Target, function: Function) -> Iterato
         yield ("sqs:SendMessage",), (queue,)
     if secret := variables.get("AVAILABILITY_SECRET"):
         yield ("secretsmanager:GetSecretValue",), (secret,)
-    if function.is_approval:
-        yield ("dynamodb:GetItem", "dynamodb:UpdateItem"), (f"arn:{target.partition}:dynamodb:{here}:table/{variables['HOLDS_TABLE']}",)
-        yield ("secretsmanager:GetSecretValue",), (variables["APPROVAL_SECRET"],)
+    if table := variables.get("HOLDS_TABLE"):
+        read = "dynamodb:GetItem" if function.is_approval else "dynamodb:Query"
+        yield (read, "dynamodb:UpdateItem"), (f"arn:{target.partition}:dynamodb:{here}:table/{table}",)
+    if secret := variables.get("APPROVAL_SECRET"):
+        yield ("secretsmanager:GetSecretValue",), (secret,)
     yield from _list_policy_needs(target, variables, here)
 
 
