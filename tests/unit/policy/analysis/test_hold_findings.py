@@ -67,7 +67,7 @@ def test_a_hold_of_mail_that_no_recipient_gets_is_found() -> None:
 def test_approvers_need_a_table_a_link_and_a_sender() -> None:
     recorded, mailed = needed(rule())
     assert (recorded.rules, recorded.settings) == ((("r1", "hold"),), ("HOLDS_TABLE", "APPROVAL_URL", "APPROVAL_SECRET"))
-    assert (mailed.settings, mailed.permissions) == (("APPROVAL_SENDER",), ("ses:SendEmail from the address APPROVAL_SENDER",))
+    assert (mailed.settings, mailed.permissions) == (("APPROVAL_SENDER",), ("ses:SendRawEmail from the address APPROVAL_SENDER",))
 
 
 def test_a_target_needs_its_own_permission_and_no_sender_of_mail() -> None:

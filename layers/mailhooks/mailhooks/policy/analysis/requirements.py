@@ -33,7 +33,7 @@ _HOLD_PERMISSIONS: Final = (
     "dynamodb:UpdateItem on the table HOLDS_TABLE",
     "secretsmanager:GetSecretValue on the secret APPROVAL_SECRET",
 )
-_MAIL_PERMISSIONS: Final = ("ses:SendEmail from the address APPROVAL_SENDER",)
+_MAIL_PERMISSIONS: Final = ("ses:SendRawEmail from the address APPROVAL_SENDER",)
 _DOMAINS_SETTING: Final = "organization.domains in the policy (or POLICY_DIRECTORY=true, or ORGANIZATION_DOMAINS)"
 
 
