@@ -414,6 +414,14 @@ def test_a_forged_or_copied_mark_does_not_pass(change: Any) -> None:
     wait(company, event=parsed(approver, subject="Approve or reject: x", messageId="1", invocationId="1"), raw=forged)
 
 
+def test_an_outbound_message_with_a_copied_mark_is_held() -> None:
+    company = Company()
+    wait(company)
+    raw = company.outbox.mails[0].raw
+    own = parsed("eve@example.net", direction="OUTBOUND", subject="Approve or reject: x", messageId="1", invocationId="1")
+    wait(company, event=own, raw=raw)
+
+
 def test_a_mark_expires_a_day_after_the_hold() -> None:
     company = Company()
     wait(company)

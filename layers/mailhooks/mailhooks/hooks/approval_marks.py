@@ -4,8 +4,8 @@ An approver may be in the organization: then the mail to the approver passes the
 approver by another mail, which it would hold, too. The mark is `EXPIRES.SIGNATURE`, in a header field: seconds since 1970, and an
 HMAC-SHA256 (RFC 2104) of them and of the approver's address.
 
-A sender cannot make a mark without the secret. A copied mark, such as from a forwarded header, is only valid in mail from the sender of
-approval mail to the same approver, until it expires.
+A sender cannot make a mark without the secret. A copied mark, such as from a forwarded header, is only valid in inbound mail whose header
+names the sender of approval mail and the same approver, until it expires. The envelope does not count: WorkMail may expand a group.
 """
 
 import hashlib

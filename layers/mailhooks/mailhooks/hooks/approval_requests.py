@@ -11,6 +11,7 @@ from mailhooks.aws.client import call
 from mailhooks.aws.hold_table import HoldRecord
 from mailhooks.aws.notifications import Notifier
 from mailhooks.aws.secrets import SecretReader
+from mailhooks.contract.event import FlowDirection
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, PermanentError, TransientError
 from mailhooks.hooks.approval_links import make_link
@@ -66,10 +67,13 @@ class ApprovalRequests:
     def is_approval_mail(self, mail: Mail, now: float) -> bool:
         """Return whether a message is the mail to an approver. It is fetched only if its subject is that of such a mail.
 
+        SES sends that mail, so that it is always inbound: a colleague who has a copy of its mark cannot send mail out by it.
+
         Raises:
             TransientError, Misconfigured: the message or the secret cannot be read.
         """
-        if SUBJECT not in mail.event.subject or not self._settings.approval_sender:
+        is_possible = SUBJECT in mail.event.subject and mail.event.flow_direction is FlowDirection.INBOUND
+        if not is_possible or not self._settings.approval_sender:
             return False
         try:
             message = mail.message
