@@ -47,6 +47,14 @@ def test_a_record_is_read_as_it_was_created(table: HoldTable) -> None:
     assert table.list_of_invocation(KEY.invocation, soon()) == [RECORD]
 
 
+def test_all_records_of_an_invocation_are_read_also_beyond_the_megabyte_of_one_query(table: HoldTable) -> None:
+    many = tuple(f"{number:0250}@example.net" for number in range(900))
+    keys = {HoldKey.of(KEY.invocation, "OUTBOUND", f"rule {number}") for number in range(6)}
+    for key in keys:
+        table.create(replace(RECORD, key=key, recipients=many, held=None), soon())
+    assert {record.key for record in table.list_of_invocation(KEY.invocation, soon())} == keys
+
+
 def test_a_record_that_holds_all_recipients_names_them_once(table: HoldTable) -> None:
     whole = replace(RECORD, held=None)
     table.create(whole, soon())

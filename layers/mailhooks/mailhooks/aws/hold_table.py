@@ -84,18 +84,20 @@ class HoldTable:
         self._client = client or make_client("dynamodb")
 
     def list_of_invocation(self, invocation: str, deadline: Deadline) -> list[HoldRecord]:
-        """Return the records of an invocation, by one strongly consistent read."""
-        answer = call(
-            "Query",
-            lambda: self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": invocation}},
-                ConsistentRead=True,
-            ),
-            deadline,
-        )
-        return [_to_record(item) for item in answer["Items"]]
+        """Return the records of an invocation, by one strongly consistent read; by one for each MB if they are larger."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": invocation}},
+            "ConsistentRead": True,
+        }
+        records: list[HoldRecord] = []
+        while True:
+            answer = call("Query", lambda: self._client.query(**request), deadline)
+            records += map(_to_record, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return records
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def read(self, key: HoldKey, deadline: Deadline) -> HoldRecord | None:
         """Return a record; None if there is none."""
