@@ -3,7 +3,7 @@
 import email
 import email.policy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from functools import cached_property
@@ -103,9 +103,9 @@ class MemoryTable:
 
         return self._call("create", create)
 
-    def mark_notified(self, key: HoldKey, now: int, deadline: Deadline) -> None:
+    def mark_notified(self, key: HoldKey, missed: Sequence[int], now: int, deadline: Deadline) -> None:
         def mark() -> None:
-            self.records[key] = replace(self.records[key], notified_at=now)
+            self.records[key] = replace(self.records[key], notified_at=now, missed=tuple(missed))
 
         self._call("mark", mark)
 

@@ -96,7 +96,7 @@ def test_one_of_concurrent_attempts_creates_the_record(table: HoldTable) -> None
 def test_an_unknown_hold_is_neither_decided_nor_created(table: HoldTable) -> None:
     assert table.read(KEY, soon()) is None
     assert decide(table, HoldState.APPROVED, "boss@example.com") is None
-    table.mark_notified(KEY, NOW, soon())
+    table.mark_notified(KEY, [], NOW, soon())
     assert table.list_of_invocation(KEY.invocation, soon()) == []
 
 
@@ -114,8 +114,8 @@ def test_a_decision_whose_response_was_lost_is_returned_to_its_approver(table: H
 
 def test_a_notified_record_keeps_its_time(table: HoldTable) -> None:
     table.create(RECORD, soon())
-    table.mark_notified(KEY, NOW + 5, soon())
-    assert table.read(KEY, soon()) == replace(RECORD, notified_at=NOW + 5)
+    table.mark_notified(KEY, [1], NOW + 5, soon())
+    assert table.read(KEY, soon()) == replace(RECORD, notified_at=NOW + 5, missed=(1,))
 
 
 def test_a_record_is_kept_two_weeks_after_its_end(table: HoldTable, wm: LocalWorkMail) -> None:

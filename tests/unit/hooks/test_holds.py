@@ -213,6 +213,17 @@ def test_one_approver_who_can_be_asked_is_enough_and_the_log_names_the_failure()
     assert actions(company.attempt()) == {"*": ("DEFAULT", "")}
 
 
+def test_an_approver_whom_ses_throttles_is_asked_by_the_next_attempt() -> None:
+    company = Company()
+    company.outbox.rejected = {"boss@example.com": Throttled("SendEmail: TooManyRequestsException")}
+    for _ in range(2):
+        assert [failure["error"] for failure in wait(company).failures] == ["Throttled"]
+    company.outbox.rejected.clear()
+    assert wait(company).failures == []
+    wait(company)
+    assert company.outbox.asked == ["deputy@example.com", "boss@example.com"]
+
+
 @pytest.mark.parametrize("error", [Misconfigured("SendEmail: MessageRejected"), Throttled("SendEmail: TooManyRequestsException")])
 def test_if_no_approver_can_be_asked_the_invocation_is_retried_and_asks_again(error: Exception) -> None:
     company = Company()

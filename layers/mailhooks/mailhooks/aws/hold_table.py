@@ -7,6 +7,7 @@ A state changes once: from pending to the decision of an approver, or to `timed-
 time, the table has one, and each caller gets that one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
@@ -52,6 +53,7 @@ class HoldRecord:
         reason: that of a rejection.
         decided_by: an approver, or the kind of the notification's target.
         notified_at: when an approver was notified; None if that is not known.
+        missed: the positions of the approvers who could not be notified for a transient error.
     """
 
     key: HoldKey
@@ -69,6 +71,12 @@ class HoldRecord:
     decided_by: str = ""
     decided_at: int | None = None
     notified_at: int | None = None
+    missed: tuple[int, ...] = ()
+
+    @property
+    def to_ask(self) -> tuple[int, ...]:
+        """The positions of the approvers who are to be notified."""
+        return tuple(range(len(self.approvers))) if self.notified_at is None else self.missed
 
 
 class HoldTable:
@@ -118,9 +126,10 @@ class HoldTable:
         )
         return None if created else _to_record(item)
 
-    def mark_notified(self, key: HoldKey, now: int, deadline: Deadline) -> None:
-        """Record that an approver was notified."""
-        self._update(key, "SET notifiedAt = :now", "attribute_exists(pk)", {":now": {"N": str(now)}}, deadline)
+    def mark_notified(self, key: HoldKey, missed: Sequence[int], now: int, deadline: Deadline) -> None:
+        """Record that an approver was notified, and which ones are to be notified by the next attempt."""
+        values = {":now": {"N": str(now)}, ":missed": {"L": [{"N": str(position)} for position in missed]}}
+        self._update(key, "SET notifiedAt = :now, missed = :missed", "attribute_exists(pk)", values, deadline)
 
     def decide(
         self, key: HoldKey, state: HoldState, *, reason: str = "", decided_by: str, now: int, deadline: Deadline
@@ -230,4 +239,5 @@ def _to_record(item: dict[str, Any]) -> HoldRecord:
         decided_by=item["decidedBy"]["S"] if "decidedBy" in item else "",
         decided_at=time("decidedAt"),
         notified_at=time("notifiedAt"),
+        missed=tuple(int(entry["N"]) for entry in item["missed"]["L"]) if "missed" in item else (),
     )

@@ -81,11 +81,11 @@ class ApprovalRequests:
             return False
         return has_valid_mark(message, self._read_secret(mail.deadline), self._settings.approval_sender, now)
 
-    def ask(self, mail: Mail, wanted: WantedHold, record: HoldRecord, deadline: Deadline) -> list[Failure]:
-        """Ask the approvers of a record. Return the failures, if at least one approver was asked.
+    def ask(self, mail: Mail, wanted: WantedHold, record: HoldRecord, deadline: Deadline) -> tuple[list[int], list[Failure]]:
+        """Ask the approvers of a record who are to be asked. Return the positions of those to ask again, and the failures.
 
         Raises:
-            TransientError, Misconfigured: no approver was asked.
+            TransientError, Misconfigured: none of all approvers was asked.
         """
         secret, url = self._read_secret(deadline), require(self._settings, "approval_url")
 
@@ -103,10 +103,12 @@ class ApprovalRequests:
             return None
 
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            errors = [error for error in pool.map(ask, range(len(record.approvers))) if error]
+            results = list(zip(record.to_ask, pool.map(ask, record.to_ask), strict=True))
+        errors = [error for _, error in results if error]
         if len(errors) == len(record.approvers):
             raise next((error for error in errors if isinstance(error, TransientError)), errors[0])
-        return [Failure.of(wanted.rule.name, wanted.hold.name, error) for error in errors]
+        missed = [position for position, error in results if isinstance(error, TransientError)]
+        return missed, [Failure.of(wanted.rule.name, wanted.hold.name, error) for error in errors]
 
     def _notify(self, mail: Mail, wanted: WantedHold, record: HoldRecord, link: str, deadline: Deadline) -> None:
         target = wanted.hold.target

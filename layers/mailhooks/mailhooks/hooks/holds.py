@@ -4,7 +4,8 @@
     each retry:     read the records -> raise StillHeld, until there is a decision or the time is over
 
 Each step may be the last of an attempt: the next attempt continues from the record. Approvers of a record without the mark are asked again,
-so that one may get a second mail, and never none. A hold with a state machine has no record: the execution has its place.
+so that one may get a second mail, and never none; the mark names those whom SES throttled, for the next attempt. A hold with a state
+machine has no record: the execution has its place.
 """
 
 import time
@@ -156,8 +157,7 @@ class _Attempt:
             # An approver may decide at this moment: the table has one decision, and that one counts.
             record = self._close(record, HoldState.TIMED_OUT)
         if record.state is HoldState.PENDING:
-            asks = record.notified_at is None
-            self._open.append(_OpenHold(wanted, partial(self._ask, wanted, record) if asks else None))
+            self._open.append(_OpenHold(wanted, partial(self._ask, wanted, record) if record.to_ask else None))
         elif record.state is HoldState.WITHDRAWN:
             # Another rule had stopped the message, and does not do so any more: no approver can decide on this hold now.
             self._apply(wanted, HoldState.TIMED_OUT)
@@ -210,9 +210,10 @@ class _Attempt:
     def _ask(self, wanted: WantedHold, record: HoldRecord) -> None:
         # The rest of the time is for the mark. Without it, a retry asks again.
         half = Deadline.after(self.mail.time_left() / 2)
-        self.failures += self.holds.requests.ask(self.mail, wanted, record, half)
+        missed, failures = self.holds.requests.ask(self.mail, wanted, record, half)
+        self.failures += failures
         try:
-            self.holds.table.mark_notified(record.key, self._now, self.mail.deadline)
+            self.holds.table.mark_notified(record.key, missed, self._now, self.mail.deadline)
         except Exception as error:  # noqa: BLE001 - an approver can decide, so that the hold has not failed
             self.failures.append(Failure.of(wanted.rule.name, wanted.hold.name, error))
 
