@@ -10,7 +10,7 @@ from mailhooks.mailbox_export.function import read_input
 from mailhooks.mailbox_export.manifest import Mailbox
 from mailhooks.mailbox_export.plan import make_folder
 from mailhooks.mailbox_export.report import HOOK, Metric
-from mailhooks.settings import Settings
+from mailhooks.mailbox_export.settings import ExportSettings
 from tests.infrastructure.stack import ACCOUNT, ORGANIZATION, ROOT, Stack, read_template
 from workmail_local.doctor.statements import as_list
 
@@ -129,7 +129,7 @@ def test_the_library_reads_each_variable_of_the_function(stack: Stack) -> None:
         "EXPORT_ROLE": f"arn:aws:iam::{ACCOUNT}:role/leave-ExportRole",
         "EXPORT_KEY": KEY,
     }
-    settings = Settings.from_env(variables)
+    settings = ExportSettings.from_env(variables)
 
     assert settings.organization_id == ORGANIZATION
     assert settings.report_topic == TOPIC

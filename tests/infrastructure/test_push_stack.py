@@ -12,8 +12,8 @@ from mailhooks.deadline import Deadline
 from mailhooks.push.delivered_events import CLAIM_S, Claim, DeliveredEvents
 from mailhooks.push.notification import Event
 from mailhooks.push.report import KEEPER, RESPONDER, Metric
+from mailhooks.push.settings import PushSettings
 from mailhooks.push.subscription_table import State, Subscription, SubscriptionTable
-from mailhooks.settings import Settings
 from tests.infrastructure.stack import ACCOUNT, ORGANIZATION, ROOT, Document, Stack, read_template
 from tests.infrastructure.test_functions import EVERYTHING
 from tests.support.moto_account import use_moto_account
@@ -71,9 +71,9 @@ class TestEachFunction:
     def test_has_valid_settings(self, stack: Stack, name: str, module: str) -> None:
         variables = stack.variables(name) | {"PUSH_SECRET": "secret"}
         variables |= {"PUSH_EVENT_BUS": BUS} if name == "ResponderFunction" else {}
-        known = {each.metadata.get("variable", each.name.upper()) for each in Settings.__dataclass_fields__.values()}
+        known = {each.metadata.get("variable", each.name.upper()) for each in PushSettings.__dataclass_fields__.values()}
 
-        assert Settings.from_env(variables).service == "push"
+        assert PushSettings.from_env(variables).service == "push"
         assert variables.keys() <= known | {"PYTHONTZPATH"}
 
     def test_has_the_chosen_processor_memory_and_tracing(self, name: str, module: str) -> None:
@@ -288,7 +288,7 @@ REFUSED: list[tuple[str, Any]] = [
 def test_a_parameter_accepts_what_the_functions_accept(name: str, value: str, accepted: bool) -> None:
     assert bool(re.fullmatch(read_template(PATH)["Parameters"][name]["AllowedPattern"], value)) is accepted
     if name == "ConfigSource" and accepted:
-        assert Settings.from_env({"PUSH_CONFIG": value}).push_config == value
+        assert PushSettings.from_env({"PUSH_CONFIG": value}).push_config == value
 
 
 def test_parameters_that_both_stacks_have_are_the_same() -> None:

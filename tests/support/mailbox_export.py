@@ -17,7 +17,7 @@ import pytest
 from mailhooks.aws.session import open_session
 from mailhooks.mailbox_export.function import ExportHandler
 from mailhooks.mailbox_export.manifest import KEY, Mailbox, Manifest, State, read_manifest
-from mailhooks.settings import Settings
+from mailhooks.mailbox_export.settings import ExportSettings
 from tests.infrastructure.stack import ROOT
 from tests.support.state_machine import StateMachine
 from workmail_local.aws.export_jobs import BETWEEN_JOBS_S, MAX_RUNNING
@@ -57,7 +57,7 @@ class Company:
         self.bucket = f"{workmail.bucket}-export"
         workmail.make_bucket(self.bucket, versioned=True)
         workmail.organization.page_size = 100
-        self.settings = Settings(
+        self.settings = ExportSettings(
             organization_id=workmail.organization.id,
             export_bucket=self.bucket,
             export_role=ROLE,

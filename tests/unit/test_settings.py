@@ -8,7 +8,9 @@ from mailhooks.hooks.functions.bounce import BounceHook
 from mailhooks.hooks.functions.disclaimer import DisclaimerHook
 from mailhooks.hooks.functions.rewrite import RewriteHook
 from mailhooks.hooks.policy_hook import PolicyHook
+from mailhooks.mailbox_export.settings import ExportSettings
 from mailhooks.policy.errors import PolicyError
+from mailhooks.push.settings import PushSettings
 from mailhooks.settings import OnError, Settings
 
 
@@ -144,9 +146,13 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+EXPORT = {"EXPORT_BUCKET", "EXPORT_ROLE", "EXPORT_KEY", "REPORT_TOPIC"}
+
+
 def load_settings(variable: str, value: str) -> None:
     """Do what a function does at its start with one setting."""
-    settings = Settings.from_env({variable: value})
+    kind = PushSettings if variable.startswith("PUSH_") else ExportSettings if variable in EXPORT else Settings
+    settings = kind.from_env({variable: value})
     if variable == "REWRITE_BUCKET":
         MessageFlow.from_settings(settings)
     elif variable in {"POLICY", "RATES_TABLE", "POLICY_DIRECTORY", "ORGANIZATION_ID"}:
@@ -184,7 +190,10 @@ def test_the_name_and_the_arn_of_a_secret_are_accepted():
         assert Settings.from_env({"AVAILABILITY_SECRET": secret}).availability_secret == secret
 
 
-VARIABLES = [field.metadata.get("variable", field.name.upper()) for field in fields(Settings) if field.name != "removed"]
+KINDS: tuple[type[Settings], ...] = (Settings, PushSettings, ExportSettings)
+VARIABLES = sorted(
+    {field.metadata.get("variable", field.name.upper()) for kind in KINDS for field in fields(kind) if field.name != "removed"}
+)
 
 
 @pytest.mark.parametrize("variable", VARIABLES)

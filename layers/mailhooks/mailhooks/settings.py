@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from mailhooks.address_patterns import parse_domain
 from mailhooks.errors import SettingsError
@@ -27,45 +27,34 @@ class OnError(StrEnum):
     """Raise the error: WorkMail retries, and applies the rule's fallback action in the end."""
 
 
-class _Form(NamedTuple):
+class Form(NamedTuple):
     """A pattern of valid texts, and its description for an error."""
 
     pattern: str
     description: str
 
 
-_LOG_LEVEL: Final = _Form(r"(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)", "DEBUG, INFO, WARNING, ERROR or CRITICAL")
-_DIMENSION: Final = _Form(r"[!-~](?:[ -~]{0,253}[!-~])?", "a name of at most 255 printable ASCII characters")
-_NAMESPACE: Final = _Form(r"(?!AWS/)[\w./#-][\w./#: -]{0,254}", "a namespace of CloudWatch: letters, digits and ./#:-_, not AWS/")
-_POLICY: Final = _Form(
+_LOG_LEVEL: Final = Form(r"(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)", "DEBUG, INFO, WARNING, ERROR or CRITICAL")
+_DIMENSION: Final = Form(r"[!-~](?:[ -~]{0,253}[!-~])?", "a name of at most 255 printable ASCII characters")
+_NAMESPACE: Final = Form(r"(?!AWS/)[\w./#-][\w./#: -]{0,254}", "a namespace of CloudWatch: letters, digits and ./#:-_, not AWS/")
+_POLICY: Final = Form(
     r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s/].*|ssm:[\w./:-]+|appconfig:[\w.-]+/[\w.-]+/[\w.-]+|(?!(?i:s3|ssm|appconfig|https?|arn):).+",
     "a file name, s3://bucket/key, ssm:/name or appconfig:application/environment/profile",
 )
-_TABLE: Final = _Form(r"[\w.-]{3,255}|arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]{3,255}", "the name or ARN of a DynamoDB table")
-_ORGANIZATION: Final = _Form(r"m-[0-9a-f]{32}", "the ID of a WorkMail organization, m- and 32 hexadecimal digits")
-_TLS_ROOTS: Final = _Form(r"all|amazon", "all or amazon")
-_LOG_SMTP_MESSAGE_ID: Final = _Form(r"digest|whole", "digest or whole")
-_LOG_EXCEPTIONS: Final = _Form(r"kind|text", "kind or text")
-_AWS_CLIENT: Final = _Form(r"light|boto3", "light or boto3")
-_HTTP_URL: Final = _Form(r"https?://[^\s/]+(?:/\S*)?", "an https: URL")
-_EVENT_BUS: Final = _Form(
-    r"[\w./-]{1,256}|arn:aws[a-z-]*:events:[a-z0-9-]+:\d{12}:event-bus/[\w./-]{1,256}", "the name or ARN of an event bus"
+TABLE_FORM: Final = Form(
+    r"[\w.-]{3,255}|arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]{3,255}", "the name or ARN of a DynamoDB table"
 )
-_PUSH_CONFIG: Final = _Form(
-    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s/].*|ssm:[\w./:-]+|[\w-][\w.-]*\.json",
-    "the name of a JSON file, s3://bucket/key or ssm:/name",
-)
-_ROLE_ID: Final = _Form(r"[\w-]{1,64}", "the ID of an impersonation role")
-_EXPORT_BUCKET: Final = _Form(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket")
-_EXPORT_ROLE: Final = _Form(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of a role")
-_EXPORT_KEY: Final = _Form(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "the ARN of a KMS key")
-_TOPIC: Final = _Form(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+", "the ARN of an SNS topic")
-SECRET_FORM: Final = _Form(
+_ORGANIZATION: Final = Form(r"m-[0-9a-f]{32}", "the ID of a WorkMail organization, m- and 32 hexadecimal digits")
+_TLS_ROOTS: Final = Form(r"all|amazon", "all or amazon")
+_LOG_SMTP_MESSAGE_ID: Final = Form(r"digest|whole", "digest or whole")
+_LOG_EXCEPTIONS: Final = Form(r"kind|text", "kind or text")
+_AWS_CLIENT: Final = Form(r"light|boto3", "light or boto3")
+SECRET_FORM: Final = Form(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@!-]{1,512}", "the name or ARN of a secret"
 )
 """A secret in Secrets Manager (API reference, CreateSecret)."""
-_APPROVAL_URL: Final = _Form(r"(?:https://|http://(?:127\.0\.0\.1|localhost)[:/])[!-~]+", "an https: URL")
-_MAILBOX: Final = _Form(
+_APPROVAL_URL: Final = Form(r"(?:https://|http://(?:127\.0\.0\.1|localhost)[:/])[!-~]+", "an https: URL")
+_MAILBOX: Final = Form(
     r"[\w.!#$%&'*/=?^`{|}~+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "an address of ASCII characters, such as hold@example.com"
 )
 
@@ -94,7 +83,7 @@ _REMOVED: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings. The template sets those that a function reads.
+    """The settings of the functions for mail and availability; those for push and export have more. A template sets what a function reads.
 
     The variable of a setting is its name in capital letters, except the three whose names begin with POWERTOOLS_.
 
@@ -122,17 +111,8 @@ class Settings:
         approval_secret: the secret that signs the links to that page: its name or ARN.
         approval_sender: the address from which SES sends mail to approvers.
         policy_directory: whether rules may use the groups and domains of the WorkMail organization `organization_id`.
-        push_url: the URL of the push function, to which WorkMail posts notifications.
-        push_secret: the name or ARN of the secret that signs that URL for each subscription.
-        push_subscriptions_table, push_events_table: DynamoDB tables of the subscriptions, and of the events on the bus.
-        push_event_bus: the name or ARN of the EventBridge bus that receives the events.
-        push_config: the source of the subscriptions: a file name, s3://bucket/key or ssm:/name.
-        push_ews_url: the EWS endpoint of the organization; empty for that of the function's region.
-        push_impersonation_role: ID of the impersonation role of the organization `organization_id` that makes the subscriptions.
         removed: the variables of removed settings that have a value other than their default.
         availability_secret, availability_config: the configuration of the availability provider: the name or ARN of a secret, or a file.
-        export_bucket, export_role, export_key: where mailboxes are exported to, the role that WorkMail assumes, and the KMS key.
-        report_topic: the SNS topic for the report of an export; empty for none.
     """
 
     organization_domains: frozenset[str] = frozenset()
@@ -153,8 +133,8 @@ class Settings:
     bounce_rules: str = ""
     policy: str = field(default=BUILT_IN_POLICY, metadata={"form": _POLICY})
     policy_max_age: int = 300
-    rates_table: str = field(default="", metadata={"form": _TABLE})
-    holds_table: str = field(default="", metadata={"form": _TABLE})
+    rates_table: str = field(default="", metadata={"form": TABLE_FORM})
+    holds_table: str = field(default="", metadata={"form": TABLE_FORM})
     approval_url: str = field(default="", metadata={"form": _APPROVAL_URL})
     approval_secret: str = field(default="", metadata={"form": SECRET_FORM})
     approval_sender: str = field(default="", metadata={"form": _MAILBOX})
@@ -162,18 +142,6 @@ class Settings:
     organization_id: str = field(default="", metadata={"form": _ORGANIZATION})
     availability_secret: str = field(default="", metadata={"form": SECRET_FORM})
     availability_config: str = ""
-    push_url: str = field(default="", metadata={"form": _HTTP_URL})
-    push_secret: str = field(default="", metadata={"form": SECRET_FORM})
-    push_subscriptions_table: str = field(default="", metadata={"form": _TABLE})
-    push_events_table: str = field(default="", metadata={"form": _TABLE})
-    push_event_bus: str = field(default="", metadata={"form": _EVENT_BUS})
-    push_config: str = field(default="subscriptions.json", metadata={"form": _PUSH_CONFIG})
-    push_ews_url: str = field(default="", metadata={"form": _HTTP_URL})
-    push_impersonation_role: str = field(default="", metadata={"form": _ROLE_ID})
-    export_bucket: str = field(default="", metadata={"form": _EXPORT_BUCKET})
-    export_role: str = field(default="", metadata={"form": _EXPORT_ROLE})
-    export_key: str = field(default="", metadata={"form": _EXPORT_KEY})
-    report_topic: str = field(default="", metadata={"form": _TOPIC})
     removed: tuple[str, ...] = ()
 
     @property
@@ -182,7 +150,7 @@ class Settings:
         return self.log_exceptions == "text"
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings from environment variables. A variable that is absent or empty keeps its default.
 
         Raises:
@@ -193,7 +161,7 @@ class Settings:
             variable = each.metadata.get("variable", each.name.upper())
             if text := environ.get(variable, "").strip():
                 parse, expected = _PARSERS[each.type]
-                form: _Form | None = each.metadata.get("form")
+                form: Form | None = each.metadata.get("form")
                 if form and not re.fullmatch(form.pattern, text, re.ASCII):
                     raise SettingsError(f"{variable}: set it to {form.description}")
                 try:

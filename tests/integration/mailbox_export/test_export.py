@@ -13,7 +13,7 @@ from mailhooks.errors import SettingsError
 from mailhooks.mailbox_export import exporter, function
 from mailhooks.mailbox_export.function import ExportHandler, read_input
 from mailhooks.mailbox_export.manifest import Check, State
-from mailhooks.settings import Settings
+from mailhooks.mailbox_export.settings import ExportSettings
 from tests.support.mailbox_export import Clock, Company, run_company
 from tests.support.state_machine import ExecutionFailed
 from workmail_local.aws.export_jobs import Outcome
@@ -238,7 +238,7 @@ class TestExecution:
 
 
 def test_a_function_without_its_settings_names_them() -> None:
-    handler = ExportHandler(Settings(organization_id=f"m-{'0' * 32}"))
+    handler = ExportHandler(ExportSettings(organization_id=f"m-{'0' * 32}"))
     with pytest.raises(SettingsError, match="EXPORT_BUCKET"):
         handler({"task": "plan", "execution": "e", "input": {}})
 

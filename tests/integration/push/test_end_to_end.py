@@ -11,7 +11,7 @@ import pytest
 
 from mailhooks.push.handler import push_handler
 from mailhooks.push.keeper_handler import keeper_handler
-from mailhooks.settings import Settings
+from mailhooks.push.settings import PushSettings
 from tests.support.push import InProcess, PushServices
 from tests.support.waiting import wait_until
 from workmail_local.runtime.function_url import FunctionUrl, serve_function
@@ -50,7 +50,7 @@ class Stack:
 
     def keep(self, *subscriptions: dict[str, Any]) -> dict[str, Any]:
         self._config.write_text(json.dumps({"subscriptions": subscriptions}), "utf-8")
-        return keeper_handler(settings=Settings(**self._settings, service=uuid.uuid4().hex), clock=lambda: self.now)({}, None)
+        return keeper_handler(settings=PushSettings(**self._settings, service=uuid.uuid4().hex), clock=lambda: self.now)({}, None)
 
     def wait_for(self, condition: Callable[[list[str]], bool]) -> None:
         """Wait until the kinds of all events on the bus fulfil a condition."""
@@ -70,7 +70,7 @@ def stack(wm: LocalWorkMail, tmp_path: Path) -> Iterator[Stack]:
     wm.organization.impersonation_roles.add(ROLE)
     services = PushServices(wm)
     variables: dict[str, Any] = {name.lower(): value for name, value in services.variables.items()}
-    responder = cache(lambda: InProcess(push_handler(settings=Settings(**variables, service=uuid.uuid4().hex))))
+    responder = cache(lambda: InProcess(push_handler(settings=PushSettings(**variables, service=uuid.uuid4().hex))))
     with serve_function(FunctionUrl(lambda: (responder(), 10.0))) as url:
         yield Stack(wm, services, url, tmp_path / "subscriptions.json")
 

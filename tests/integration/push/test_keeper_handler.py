@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailhooks.push.keeper_handler import keeper_handler
-from mailhooks.settings import Settings
+from mailhooks.push.settings import PushSettings
 from tests.support.push import PushServices
 from workmail_local.workmail import LocalWorkMail
 
@@ -61,7 +61,7 @@ def run(wm: LocalWorkMail, tmp_path: Path) -> Run:
             "push_config": config,
             "service": uuid.uuid4().hex,
         }
-        return keeper_handler(settings=Settings(**known | settings))({}, Context(seconds))
+        return keeper_handler(settings=PushSettings(**known | settings))({}, Context(seconds))
 
     return run_once
 

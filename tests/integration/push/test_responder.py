@@ -25,8 +25,8 @@ from mailhooks.push.delivered_events import CLAIM_S, KEEP_S
 from mailhooks.push.events import EventBus, build_entry
 from mailhooks.push.handler import push_handler
 from mailhooks.push.notification import MAX_OCTETS, Event
+from mailhooks.push.settings import PushSettings
 from mailhooks.push.subscription_table import State, Subscription
-from mailhooks.settings import Settings
 from tests.support.push import MAILBOX, NAME, SECRET, SUBSCRIPTION_ID, InProcess, PushServices, event_xml, message_xml, post_xml
 from tests.support.serving import Quiet, serving
 from workmail_local.runtime.function_url import FunctionUrl, serve_function
@@ -73,7 +73,7 @@ class Push:
 def serve(
     services: PushServices, log: Callable[[], str] = str, *, clock: Callable[[], float] = time.time, **changes: Any
 ) -> Iterator[Push]:
-    settings = Settings(**{name.lower(): value for name, value in services.variables.items()} | {"service": uuid.uuid4().hex} | changes)
+    settings = PushSettings(**{name.lower(): value for name, value in services.variables.items()} | {"service": uuid.uuid4().hex} | changes)
     # Loaded at the first post, because the logger keeps the output stream of that time: between a fixture and its test, pytest changes it.
     function = cache(lambda: InProcess(push_handler(settings=settings, clock=clock)))
     with serve_function(FunctionUrl(lambda: (function(), 10.0))) as url:

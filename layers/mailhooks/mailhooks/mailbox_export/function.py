@@ -1,5 +1,6 @@
 """The Lambda handler of the state machine's tasks (export/state-machine.asl.json)."""
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -14,7 +15,7 @@ from mailhooks.mailbox_export.exporter import Exporter, find_unverified
 from mailhooks.mailbox_export.manifest import FINAL, Manifest
 from mailhooks.mailbox_export.manifest_store import ManifestStore
 from mailhooks.mailbox_export.report import Reporter, count_states, format_report
-from mailhooks.settings import Settings, env
+from mailhooks.mailbox_export.settings import ExportSettings
 
 MAX_STEPS: Final = 1_000
 """Steps of one execution; then a new one continues. A step with a verification writes 12 events into the history of the execution, which
@@ -39,8 +40,8 @@ class ExportHandler:
         clock: the time, in UTC.
     """
 
-    def __init__(self, settings: Settings | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._settings = settings or env()
+    def __init__(self, settings: ExportSettings | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._settings = settings or ExportSettings.from_env(os.environ)
         self._clock = clock
         self._reporter = Reporter(self._settings)
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -19,8 +20,8 @@ from mailhooks.push.events import EventBus
 from mailhooks.push.notification import MAX_OCTETS, InvalidNotification
 from mailhooks.push.report import RESPONDER, LogKey, Metric, Reporter
 from mailhooks.push.responder import Outcome, Responder, UnknownSubscription
+from mailhooks.push.settings import PushSettings
 from mailhooks.push.subscription_table import SubscriptionTable
-from mailhooks.settings import Settings, env
 
 BUDGET_S: Final = 5.0
 """Time for an answer. Without trouble at AWS, some hundredths of it are needed."""
@@ -46,7 +47,7 @@ class _Post(NamedTuple):
     octets: int
 
 
-def push_handler(*, settings: Settings | None = None, clock: Callable[[], float] = time.time) -> Callable[[Any, Any], dict[str, Any]]:
+def push_handler(*, settings: PushSettings | None = None, clock: Callable[[], float] = time.time) -> Callable[[Any, Any], dict[str, Any]]:
     """Return the handler of the push function.
 
     Args:
@@ -57,11 +58,11 @@ def push_handler(*, settings: Settings | None = None, clock: Callable[[], float]
         `handler(event, context) -> dict`, the response of a function URL: 200 with the status of the subscription; 4xx without any effect
         for a post that is not WorkMail's or not valid; 503 for one that WorkMail has to post again. It raises no error.
     """
-    return _Handler(settings or env(), clock)
+    return _Handler(settings or PushSettings.from_env(os.environ), clock)
 
 
 class _Handler:
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: PushSettings, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._reporter = Reporter(RESPONDER, settings)
         self._problem: Exception | None = None
@@ -70,7 +71,7 @@ class _Handler:
         except Exception as error:  # noqa: BLE001 - raised again for each post
             self._problem = error
 
-    def _set_up(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def _set_up(self, settings: PushSettings, clock: Callable[[], float]) -> None:
         needed = ("push_secret", "push_subscriptions_table", "push_events_table", "push_event_bus")
         if missing := [name.upper() for name in needed if not getattr(settings, name)]:
             raise SettingsError(f"{', '.join(missing)}: not set")

@@ -19,8 +19,8 @@ from mailhooks.push.config import MAX_OCTETS, WantedSubscription, load
 from mailhooks.push.ews_subscriber import EwsSubscriber
 from mailhooks.push.keeper import Keeper, Result
 from mailhooks.push.report import KEEPER, LogKey, Metric, Reporter
+from mailhooks.push.settings import PushSettings
 from mailhooks.push.subscription_table import SubscriptionTable
-from mailhooks.settings import Settings, env
 
 _NEEDED: Final = ("organization_id", "push_impersonation_role", "push_secret", "push_subscriptions_table", "push_url")
 _MARGIN_S: Final = 3.0
@@ -35,7 +35,7 @@ _MAX_SHOWN: Final = 20
 _SOURCES: Final = frozenset({"s3", "ssm"})
 
 
-def keeper_handler(*, settings: Settings | None = None, clock: Callable[[], float] = time.time) -> Callable[[Any, Any], dict[str, Any]]:
+def keeper_handler(*, settings: PushSettings | None = None, clock: Callable[[], float] = time.time) -> Callable[[Any, Any], dict[str, Any]]:
     """Return the handler of the keeper.
 
     Args:
@@ -46,11 +46,11 @@ def keeper_handler(*, settings: Settings | None = None, clock: Callable[[], floa
         `handler(event, context) -> dict`: how many subscriptions were made, renewed, removed, and so on, with the names of the failed
         ones. It raises no error: the next run does the same work, and alarms read the metrics.
     """
-    return _Handler(settings or env(), clock)
+    return _Handler(settings or PushSettings.from_env(os.environ), clock)
 
 
 class _Handler:
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: PushSettings, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._clock = clock
         self._reporter = Reporter(KEEPER, settings)
