@@ -62,8 +62,26 @@ def test_the_state_machine_is_started_once_with_the_event_of_workmail(executions
     assert arn == f"arn:aws:states:eu-west-1:123456789012:execution:review:{BOTH.invocation_id}"
     document = json.loads(execution["input"])
     check_event(document)
-    assert document == event("ana@example.com", "ben@example.com")
+    assert document == event("ana@example.com", "ben@example.com") | {"hold": {"rule": "review"}}
     assert found.table.calls == []
+
+
+def test_a_rule_that_no_longer_applies_decides_on_its_own_recipients_only(executions: Executions) -> None:
+    found = company(when={"recipient": "ben@example.com"})
+    wait(found)
+    assert json.loads(next(iter(executions.found.values()))["input"])["hold"] == {"rule": "review", "recipients": ["ben@example.com"]}
+    executions.end(output={"decision": "reject"})
+    found.policy = company(when={"recipient": "ben@example.com"}, active={"until": "2020-01-01T00:00:00Z"}).policy
+    assert decide(found) == {"ben@example.com": "BOUNCE", "*": "DEFAULT"}
+
+
+def test_an_execution_of_another_rule_does_not_count_for_a_rule_that_does_not_apply(executions: Executions) -> None:
+    do = {"hold": {"state_machine": MACHINE, "timeout": "2h", "on_timeout": "bounce"}}
+    past = {"name": "ana", "when": {"recipient": "ana@example.com"}, "active": {"until": "2020-01-01T00:00:00Z"}, "do": do}
+    found = Company(hold_policy({"name": "ben", "when": {"recipient": "ben@example.com"}, "do": do}, past))
+    wait(found)
+    executions.end(output={"decision": "reject"})
+    assert decide(found) == {"ben@example.com": "BOUNCE", "*": "DEFAULT"}
 
 
 def test_an_execution_that_cannot_be_read_yet_is_not_started_again(executions: Executions) -> None:

@@ -17,11 +17,13 @@ class Execution(NamedTuple):
     Attributes:
         status: such as `RUNNING` or `SUCCEEDED` (Step Functions API reference, DescribeExecution).
         started_at: seconds since 1970.
+        input: JSON; `{}` if the role may not read it.
         output: JSON; `""` unless it succeeded.
     """
 
     status: str
     started_at: float
+    input: str
     output: str
 
 
@@ -52,7 +54,9 @@ class StateMachines:
             return found
 
         answer = call("DescribeExecution", describe_execution, deadline)
-        return Execution(answer["status"], answer["startDate"].timestamp(), answer.get("output", "")) if answer else None
+        if answer is None:
+            return None
+        return Execution(answer["status"], answer["startDate"].timestamp(), answer.get("input", "{}"), answer.get("output", ""))
 
     def start(self, state_machine: str, name: str, document: str, deadline: Deadline) -> None:
         """Start an execution with a JSON document, unless there was one of this name. Raises as `read`."""

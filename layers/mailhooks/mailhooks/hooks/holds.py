@@ -150,7 +150,7 @@ class _Attempt:
             if wanted.recipients & self.outcome.reached:
                 self._note_new(wanted)
             return
-        wanted = wanted._replace(recipients=wanted.recipients | self._held(record))
+        wanted = wanted._replace(recipients=wanted.recipients | self._find_held(record.held))
         if not self._has_decision(wanted) and not wanted.recipients & self.outcome.reached:
             return
         if record.state is HoldState.PENDING and self._now >= record.timeout_at:
@@ -177,7 +177,7 @@ class _Attempt:
         self._look_up_record(wanted)
 
     def _make_record(self, wanted: WantedHold, timeout_at: int) -> HoldRecord:
-        event, recipients = self.mail.event, self.outcome.recipients
+        event = self.mail.event
         return HoldRecord(
             key=self._key(wanted),
             rule=wanted.rule.name,
@@ -185,7 +185,7 @@ class _Attempt:
             direction=event.flow_direction,
             mail_from=event.mail_from,
             recipients=event.recipients,
-            held=None if wanted.recipients == recipients.all else tuple(recipients.list_addresses(wanted.recipients)),
+            held=self._list_held(wanted),
             approvers=self._list_approvers(wanted.hold),
             created_at=self._now,
             timeout_at=timeout_at,
@@ -220,14 +220,16 @@ class _Attempt:
     def _look_up_execution(self, wanted: WantedHold) -> None:
         """Apply the decision of a state machine, or note that there is none."""
         machines, recipients = self.holds.state_machines, self.outcome.recipients
-        # An execution of an earlier attempt does not name the recipients for whom it was started.
-        both = wanted._replace(recipients=wanted.recipients or recipients.all)
-        decision = machines.look_up(self.mail, both, recipients.list_addresses(both.recipients), self._now)
-        if decision is None:
+        execution = machines.read(self.mail, wanted)
+        if execution is None:
             if wanted.recipients:
-                self._open.append(_OpenHold(wanted, lambda: machines.start(self.mail, wanted)))
+                self._open.append(_OpenHold(wanted, partial(machines.start, self.mail, wanted, self._list_held(wanted))))
             return
-        wanted = both
+        wanted = wanted._replace(recipients=wanted.recipients | self._find_held(machines.list_held(execution, wanted.rule.name)))
+        if not wanted.recipients:
+            # Another rule with this state machine started it.
+            return
+        decision = machines.read_decision(self.mail, wanted, execution, recipients.list_addresses(wanted.recipients), self._now)
         if decision.failure:
             self.failures.append(decision.failure)
         if decision.state is HoldState.PENDING:
@@ -261,9 +263,12 @@ class _Attempt:
     def _key(self, wanted: WantedHold) -> HoldKey:
         return HoldKey.of(self._invocation, self.mail.event.flow_direction, wanted.rule.name)
 
-    def _held(self, record: HoldRecord) -> RecipientSet:
+    def _list_held(self, wanted: WantedHold) -> tuple[str, ...] | None:
+        """Return the recipients of a hold, for its record; None for all."""
         recipients = self.outcome.recipients
-        if record.held is None:
-            return recipients.all
-        held = frozenset(map(canonical, record.held))
-        return recipients.with_addresses(held)
+        return None if wanted.recipients == recipients.all else tuple(recipients.list_addresses(wanted.recipients))
+
+    def _find_held(self, held: Sequence[str] | None) -> RecipientSet:
+        """Return the recipients that `_list_held` named in an earlier attempt."""
+        recipients = self.outcome.recipients
+        return recipients.all if held is None else recipients.with_addresses(frozenset(map(canonical, held)))

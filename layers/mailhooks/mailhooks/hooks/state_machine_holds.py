@@ -25,6 +25,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 _RUNNING: Final = frozenset({"RUNNING", "PENDING_REDRIVE"})
 
+_HOLD: Final = "hold"
+"""The property of the input with the rule and its recipients. The others are those of WorkMail's event."""
+
 _MAX_TEXT: Final = 2000
 """Characters of a bounce text, as of one in a policy."""
 
@@ -75,23 +78,36 @@ class StateMachineHolds:
     def __init__(self) -> None:
         self._machines = StateMachines()
 
-    def start(self, mail: Mail, wanted: WantedHold) -> None:
-        """Start the execution for a message. Raises TransientError, Misconfigured."""
-        document = json.dumps(_make_document(mail.event), ensure_ascii=False)
-        self._machines.start(wanted.hold.state_machine, _name(mail.event), document, mail.deadline)
-
-    def look_up(self, mail: Mail, wanted: WantedHold, held: Iterable[str], now: float) -> MachineDecision | None:
-        """Return the decision of the execution for a message; None if there is no execution.
+    def start(self, mail: Mail, wanted: WantedHold, held: Sequence[str] | None) -> None:
+        """Start the execution for a message.
 
         Args:
-            held: the recipients of the hold.
+            held: the recipients whom the rule holds, `""` for those that a truncated event omits; None for all.
 
         Raises:
             TransientError, Misconfigured: see `mailhooks.errors`.
         """
-        execution = self._machines.read(wanted.hold.state_machine, _name(mail.event), mail.deadline)
-        if execution is None:
-            return None
+        hold = {"rule": wanted.rule.name} | ({} if held is None else {"recipients": held})
+        document = json.dumps(_make_document(mail.event) | {_HOLD: hold}, ensure_ascii=False)
+        self._machines.start(wanted.hold.state_machine, _name(mail.event), document, mail.deadline)
+
+    def read(self, mail: Mail, wanted: WantedHold) -> Execution | None:
+        """Return the execution for a message; None if there is none. Raises as `start`."""
+        return self._machines.read(wanted.hold.state_machine, _name(mail.event), mail.deadline)
+
+    @staticmethod
+    def list_held(execution: Execution, rule: str) -> Sequence[str] | None:
+        """Return the recipients for whom a rule started an execution, as for `start`; none if the rule did not start it."""
+        hold = json.loads(execution.input).get(_HOLD, {})
+        return hold.get("recipients") if hold.get("rule") == rule else ()
+
+    @staticmethod
+    def read_decision(mail: Mail, wanted: WantedHold, execution: Execution, held: Iterable[str], now: float) -> MachineDecision:
+        """Return the decision of an execution.
+
+        Args:
+            held: the recipients of the hold.
+        """
         if execution.status in _RUNNING:
             is_over = now >= execution.started_at + wanted.hold.timeout_s
             return MachineDecision(HoldState.TIMED_OUT if is_over else HoldState.PENDING)
