@@ -14,6 +14,7 @@ import re
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -58,7 +59,7 @@ from workmail_local.queue.workers import SettleTimeout
 from workmail_local.runtime.failures import describe_failure
 from workmail_local.servers import HOST, join_address
 from workmail_local.smtp.server import SmtpServer
-from workmail_local.storage.maildir import Delivered
+from workmail_local.storage.maildir import Delivered, name_delivery
 from workmail_local.storage.message_store import S3Reference
 
 if TYPE_CHECKING:
@@ -159,10 +160,13 @@ class LocalWorkMail(LocalAws):
         self.send_mail = self._accept_sent_mail
 
     def _accept_sent_mail(self, mail: "SentMail") -> None:
-        """Accept a mail that a function sends by SES, as inbound mail for the recipients in the organization. No other mail leaves here."""
+        """Accept a mail that a function sends by SES, as inbound mail for the organization; for others as outgoing mail."""
         here = tuple(address for address in mail.recipients if self.configuration.owns(address))
         if here:
             self.accept(Submission(FlowDirection.INBOUND, mail.sender, here, mail.raw))
+        name = f"{name_delivery(0, time.time(), str(uuid.uuid4()))}.ses.local"
+        for address in sorted({*mail.recipients} - {*here}):
+            self.mail_server.maildirs.deliver(Destination.OUTGOING, address, name, mail.raw)
 
     def _find_mailbox(self, address: str) -> str | None:
         """Return the mailbox of a user's address; None for any other."""

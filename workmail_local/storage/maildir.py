@@ -1,7 +1,7 @@
 """Delivered and dropped mail on disk, with a Maildir for each address.
 
     mailboxes/<address>/          the inbox, with the junk folder in .Junk/
-    outgoing/<address>/           mail for other organizations
+    outgoing/<address>/           mail for other organizations, also by SES
     gateway/<address>/            mail that a rule routes to an SMTP gateway
     dropped/<name>.eml, .json     dropped mail, and mail that could not be bounced, with the reason
 
