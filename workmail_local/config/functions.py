@@ -200,7 +200,9 @@ def project_function(name: str) -> Function | None:
 def _project_function(folder: Path, settings: Settings) -> Function:
     name = folder.name
     # Those for all functions are for containers: a process has the variables of its local servers.
-    variables, timeout_s = dict(settings.get(logical_id(name), {})), _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
+    # Those of the approval page name the table of its sample events, and held mail is in the table of the local servers.
+    variables = {} if name == APPROVE else dict(settings.get(logical_id(name), {}))
+    timeout_s = _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
     return Function(name, folder, environment=variables, timeout_s=timeout_s, memory_mb=_PROJECT_MEMORY_MB)
 
 

@@ -72,7 +72,7 @@ free = {{ path = "{folder}/free" }}
 name = "Free"
 direction = "inbound"
 action = "lambda"
-senders = ["free.example.net"]
+senders = ["example.org"]
 function = "free"
 fallback = "move-to-junk"
 timeout-minutes = 240
@@ -80,7 +80,7 @@ timeout-minutes = 240
 name = "Held"
 direction = "inbound"
 action = "lambda"
-senders = ["*"]
+senders = ["example.net", "example.com"]
 function = "held"
 fallback = "move-to-junk"
 timeout-minutes = 240
@@ -350,7 +350,7 @@ def test_mail_to_another_organization_leaves_when_it_is_approved(wm: LocalWorkMa
 
 def test_an_approved_message_has_the_content_that_the_same_policy_makes_without_a_hold(wm: LocalWorkMail) -> None:
     raw = WITH_FILE.format(subject="offer nine")
-    wm.send(raw, mail_from="nora@free.example.net", to="ben@example.com")
+    wm.send(raw, mail_from="nora@example.org", to="ben@example.com")
     held = wm.send(raw, mail_from="nora@example.net", to="ana@example.com")
     assert held.summary.state is State.HELD
 
