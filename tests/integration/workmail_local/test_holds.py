@@ -151,16 +151,17 @@ def test_a_decision_needs_a_held_message_and_a_known_word(wm: LocalWorkMail) -> 
     assert wm.holds(number) == []
 
 
-def test_a_mail_by_ses_to_another_organization_does_not_enter_this_one(wm: LocalWorkMail) -> None:
+def test_a_mail_by_ses_to_another_organization_is_outgoing_mail_and_does_not_enter_this_one(wm: LocalWorkMail) -> None:
     before = wm.history.count()
     client = wm.client("sesv2")
+    raw = b"Subject: hello\r\n\r\nBody\r\n"
 
-    client.send_email(
-        FromEmailAddress="approvals@example.com",
-        Destination={"ToAddresses": ["eve@example.org"]},
-        Content={"Raw": {"Data": b"Subject: hello\r\n\r\nBody\r\n"}},
-    )
+    for _ in range(2):
+        client.send_email(
+            FromEmailAddress="approvals@example.com", Destination={"ToAddresses": ["eve@example.org"]}, Content={"Raw": {"Data": raw}}
+        )
 
+    assert [(copy.destination, copy.raw) for copy in wm.delivered("eve@example.org")] == [(Destination.OUTGOING, raw)] * 2
     assert wm.history.count() == before
     with pytest.raises(client.exceptions.BadRequestException, match="raw content only"):
         client.send_email(

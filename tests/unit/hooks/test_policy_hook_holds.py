@@ -207,13 +207,29 @@ def test_mail_that_cannot_be_held_is_retried(error: Exception, raised: type[Exce
         Flow(make_policy(HOLD_ANA), Failing(error)).send()
 
 
+ARCHIVE: dict[str, Any] = {"archive": {"bucket": "copies"}}
+NOTIFY: dict[str, Any] = {"notify": {"eventbridge": "mail"}}
+
+
+@pytest.mark.parametrize("action", [HOLD, ARCHIVE, NOTIFY], ids=lambda action: next(iter(action)))
+@pytest.mark.parametrize(
+    "error, text", [(Misconfigured("X_TABLE: not set"), "Misconfigured: X_TABLE: not set"), (ValueError("Ana"), "ValueError")]
+)
+def test_the_error_of_a_failed_action_has_the_text_of_our_own_errors_only(action: dict[str, Any], error: Exception, text: str) -> None:
+    rule = make_policy({"name": "r", "on_error": "retry", "do": action}).rules[0]
+    [effect] = rule.actions
+    with pytest.raises(RuleFailed) as raised:
+        fail_action(rule, effect, error)
+    assert str(raised.value) == f'rule "r": {next(iter(action))}: {text}'
+
+
 def test_mail_that_cannot_be_held_passes_if_the_rule_skips_errors(capsys: pytest.CaptureFixture[str]) -> None:
     assert Flow(make_policy(HOLD_ANA | {"on_error": "skip"}), Failing(Misconfigured("no table"))).send() == {"*": "DEFAULT"}
     assert '"what":"hold","error":"Misconfigured"' in capsys.readouterr().out
 
 
 def test_a_hook_without_holds_does_not_deliver_a_message_that_is_to_be_held() -> None:
-    with pytest.raises(RuleFailed, match=r"hold: Misconfigured"):
+    with pytest.raises(RuleFailed, match=r"hold: Misconfigured: this function cannot hold"):
         Flow(make_policy(HOLD_ANA), None).send()
 
 

@@ -181,7 +181,7 @@ class PolicyHook:
             return outcome
         if self._make_holds is None or not mail.is_writable:
             why = "an asynchronous rule" if self._make_holds else "this function"
-            error = Misconfigured(f"hold: {why} cannot hold messages")
+            error = Misconfigured(f"{why} cannot hold messages")
             return outcome.with_failures(*(fail_action(wanted.rule, wanted.hold, error) for wanted in outcome.holds))
         if self._holds is None:
             self._holds = self._make_holds()

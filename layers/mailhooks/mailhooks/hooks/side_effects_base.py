@@ -16,11 +16,11 @@ class SideEffects:
 
     def archive(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:  # noqa: ARG002 - for subclasses
         """Store a copy of the message. Raises TransientError, Misconfigured."""
-        raise Misconfigured("archive: this function has no side effects")
+        raise Misconfigured("this function has no side effects")
 
     def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:  # noqa: ARG002 - for subclasses
         """Send a notification of the message. Raises TransientError, Misconfigured."""
-        raise Misconfigured("notify: this function has no side effects")
+        raise Misconfigured("this function has no side effects")
 
 
 class Holds(Protocol):
