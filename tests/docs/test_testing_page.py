@@ -11,7 +11,7 @@ from workmail_local import LocalWorkMail
 from workmail_local.config.functions import ROOT
 
 PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
-TEST, FAILURE, SENDING, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+TEST, HOLDING, FAILURE, SENDING, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 pytest_plugins = ["pytester"]
 
@@ -19,6 +19,11 @@ pytest_plugins = ["pytester"]
 def test_the_example_that_sends_a_message_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     exec(compile(SENDING, "docs/testing.md", "exec"), {})
+
+
+def test_the_example_of_a_policy_that_holds_mail_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(compile(HOLDING, "docs/testing.md", "exec"), {})
 
 
 def test_the_example_of_a_failure_runs(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ dt, .quiet { color: var(--quiet); }
 dd { margin: 0; min-width: 0; }
 dd p { margin: 0; }
 ul { margin: 0; padding-left: 1.25rem; }
+h2 + p { margin-top: 0; }
+section > :last-child, form > :last-child { margin-bottom: 0; }
 .text { white-space: pre-wrap; unicode-bidi: plaintext; max-height: 60vh; overflow: auto; margin: 0; font: inherit; }
 .note { background: var(--note); border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; margin: 0 0 1rem; }
 label { display: block; font-weight: 600; margin-bottom: .25rem; }
