@@ -34,10 +34,13 @@ def find_violations(schema: str, document: object, limit: int) -> list[tuple[tup
         violation = _contract_error(error)
         if error.validator == "additionalProperties":
             found.extend(((*place, name), _describe_unknown(name, error, violation)) for name in _unknown_properties(error))
+        elif error.validator == "required":
+            # jsonschema has an error for each missing property, and does not name it.
+            missing = next(name for name in _missing_properties(error) if (*place, name) not in dict(found))
+            found.append(((*place, missing), f"expected {_expected(_find_property(error, missing))}, got nothing"))
         else:
-            missing = (_missing_property(error),) if error.validator == "required" else ()
             text = _describe_limit(error) or f"expected {violation.expected}, got {violation.got}{_suggest_word(error)}"
-            found.append(((*place, *missing), text))
+            found.append((place, text))
     return found
 
 
@@ -88,10 +91,16 @@ def _suggest_word(error: ValidationError) -> str:
     return suggest(error.instance, [*words, *(pattern[1].split("|") if pattern else ())])
 
 
-def _missing_property(error: ValidationError) -> str:
+def _missing_properties(error: ValidationError) -> list[str]:
     schema: Any = error.schema
     value: Any = error.instance
-    return str(next(name for name in schema["required"] if name not in value))
+    return [str(name) for name in schema["required"] if name not in value]
+
+
+def _find_property(error: ValidationError, name: str) -> Any:
+    """Return the schema of a property."""
+    schema: Any = error.schema
+    return schema.get("properties", {}).get(name, {})
 
 
 @cache
@@ -134,9 +143,8 @@ def _contract_error(error: ValidationError) -> ContractError:
     schema: Any = error.schema
     match error.validator:
         case "required":
-            missing = _missing_property(error)
-            schema = schema.get("properties", {}).get(missing, {})
-            return ContractError(to_pointer([*place, missing]), _expected(schema), "nothing")
+            missing = _missing_properties(error)[0]
+            return ContractError(to_pointer([*place, missing]), _expected(_find_property(error, missing)), "nothing")
         case "additionalProperties":
             known = schema.get("properties", {})
             named = next((f" named {name}" for name in value if name not in known and _is_misspelt(name, known)), "")

@@ -1,9 +1,10 @@
 """The action `hold` in a policy file."""
 
+import json
 from typing import Any
 
 from mailhooks.policy.rules.rule import Hold, Notify, OnTimeout, RuleErrorPolicy
-from tests.support.policies import make_policy, rule_error
+from tests.support.policies import load_error, make_policy, rule_error
 from tests.support.tables import check_rows
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:approve"
@@ -85,6 +86,13 @@ def test_an_invalid_hold_is_rejected_with_its_place() -> None:
         assert expected in rule_error({"do": {"hold": hold}})
 
     check_rows(INVALID, check)
+
+
+def test_each_missing_key_is_reported_once() -> None:
+    rule = {"name": "Rule", "do": {"hold": {"approvers": "ana@example.com"}}}
+    timeout, on_timeout = load_error(json.dumps({"version": 1, "rules": [rule]})).lines()
+    assert "do/hold/timeout: expected a time such as" in timeout
+    assert "do/hold/on_timeout: expected deliver, bounce or drop, got nothing" in on_timeout
 
 
 def test_a_rule_holds_a_message_once() -> None:
