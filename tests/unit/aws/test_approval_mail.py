@@ -113,6 +113,12 @@ def test_a_hostile_value_is_one_line_of_text(value: str) -> None:
     assert max(map(len, raw.split(b"\r\n"))) < 998
 
 
+def test_the_mail_has_the_terms_of_the_approval_page() -> None:
+    text, _ = bodies(sender="")
+    assert [line.partition(":")[0] for line in text.splitlines()[2:7]] == ["Rule", "Sender", "Recipients", "Subject", "Decide by"]
+    assert "Sender:      none: a delivery report" in text
+
+
 def test_many_and_omitted_recipients_are_counted() -> None:
     addresses = tuple(f"u{number}@example.net" for number in range(500))
     text, _ = bodies(recipients=addresses, is_truncated=True)

@@ -98,7 +98,7 @@ class ApprovalMailer:
 def make_mail(sender: str, approver: str, link: str, mark: str, request: ApprovalRequest) -> bytes:
     """Return the mail to one approver. Control characters of the message's values become spaces."""
     rows = _list_rows(request)
-    intro = "A rule holds this message until an approver decides."
+    intro = "A rule holds this message until an approver approves or rejects it."
     outro = "The link is only for you: do not forward it. Opening it decides nothing. The first decision counts."
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
@@ -127,10 +127,10 @@ def _list_rows(request: ApprovalRequest) -> list[tuple[str, str]]:
     until = datetime.fromtimestamp(request.timeout_at, UTC)
     return [
         ("Rule", _to_line(request.rule)),
-        ("From", _to_line(request.sender) or "no sender"),
-        ("To", ", ".join(shown)),
+        ("Sender", _to_line(request.sender) or "none: a delivery report"),
+        ("Recipients", ", ".join(shown)),
         ("Subject", _to_line(request.subject)),
-        ("Decide by", f"{until.day} {until:%B %Y, %H:%M} UTC. Without a decision, the message then {_AT_TIMEOUT[request.on_timeout]}."),
+        ("Decide by", f"{until.day} {until:%B %Y, %H:%M} UTC. Without a decision, the message {_AT_TIMEOUT[request.on_timeout]}."),
     ]
 
 
