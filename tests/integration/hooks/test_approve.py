@@ -14,7 +14,7 @@ from mailhooks.hooks.functions.approve import approve_handler
 from mailhooks.report_names import HoldState
 from mailhooks.settings import Settings
 from tests.infrastructure.stack import ROOT
-from tests.support.approvals import APPROVERS, MINUTE, NOW, SECRET, Approvals, make_event
+from tests.support.approvals import APPROVERS, MINUTE, NOW, RAW, SECRET, Approvals, make_event
 from workmail_local.workmail import LocalWorkMail
 
 
@@ -90,6 +90,14 @@ class TestTheLink:
         assert [approvals.get(token)["statusCode"], approvals.post(token)["statusCode"]] == [410, 410]
         assert approvals.items() == before
         assert "Here are our prices" not in approvals.get(token)["body"]
+        assert "the rule itself decides" in text_of(approvals.get(token))
+
+    def test_an_address_next_to_a_name_from_right_to_left_reads_from_left_to_right(self, approvals: Approvals) -> None:
+        raw = RAW.replace(b"Nora <", "\u05e0\u05d5\u05e8\u05d4 <".encode())
+
+        page = approvals.get(approvals.make_token(approvals.add(raw)))
+
+        assert '<bdi dir="ltr">&lt;nora@example.com&gt;</bdi>' in page["body"]
 
     def test_a_link_whose_record_was_deleted_is_404(self, approvals: Approvals) -> None:
         record = approvals.add()

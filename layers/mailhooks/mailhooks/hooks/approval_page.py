@@ -5,6 +5,7 @@ Each value of the message is escaped and in a `bdi` element, so that its writing
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -149,7 +150,7 @@ def _describe_message(record: HoldRecord, preview: MessagePreview | None) -> str
     sender = record.mail_from or "(none: a delivery report)"
     rows = [("Sender", _bdi(sender))]
     if preview and preview.author and record.mail_from != preview.author:
-        rows.append(("From, as shown", _bdi(preview.author)))
+        rows.append(("From, as shown", _isolate_addresses(_bdi(preview.author))))
     rows += [
         ("Recipients", _list_recipients(record)),
         ("Subject", _bdi(preview.subject or "(none)") if preview else "(not available)"),
@@ -220,6 +221,11 @@ def _make_form(token: str, reason: str) -> str:
 
 def _bdi(text: str) -> str:
     return f"<bdi>{_line(text)}</bdi>"
+
+
+def _isolate_addresses(markup: str) -> str:
+    """Return escaped text in which each `<address>` reads from left to right, also next to a name that reads from right to left."""
+    return re.sub(r"&lt;[^\s&]+@[^\s&]+&gt;", r'<bdi dir="ltr">\g<0></bdi>', markup)
 
 
 def _line(text: str) -> str:

@@ -220,7 +220,11 @@ class _Handler:
         request.approver_name = record.approvers[link.approver]
         if link.is_expired(self._clock()):
             request.link_refused = True
-            passed = "The time for a decision is over." if record.state is HoldState.PENDING else describe_state(record)
+            passed = (
+                "The time for a decision is over: the rule itself decides, at WorkMail's next attempt."
+                if record.state is HoldState.PENDING
+                else describe_state(record)
+            )
             raise _Refusal(make_notice(410, "This link has expired", passed))
         return record
 
