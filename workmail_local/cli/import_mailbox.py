@@ -98,7 +98,7 @@ def _read_login(options: argparse.Namespace) -> Login | None:
         return None
     for name in ("host", "user"):
         if not getattr(options, name):
-            raise InvalidArgument(f"--{name} is missing")
+            raise InvalidArgument(f"--{name} is missing: only a --dry-run without a server needs neither --host nor --user")
     if options.token_command and not options.oauth2:
         raise InvalidArgument("--token-command needs --oauth2")
     if options.auth_user and options.oauth2:
@@ -217,11 +217,11 @@ def _print_result(report: Report, *, dry_run: bool) -> None:
 def _describe_result(report: Report, *, dry_run: bool) -> Iterator[str]:
     style = Style.of(sys.stdout)
     columns = ["messages", "failed", "skipped"] if dry_run else ["messages", "imported", "present", "duplicates", "skipped", "failed"]
-    heads = {"present": "there", "duplicates": "doubles", "failed": "problems"}
+    heads = {"failed": "problems"}
     yield style.bold(escape_controls(report.archive))
-    yield f"  {format_cell('folder', 28)}{format_cell('to', 28)}{''.join(f'{heads.get(name, name):>10}' for name in columns)}".rstrip()
+    yield f"  {format_cell('folder', 28)}{format_cell('to', 28)}{''.join(f'{heads.get(name, name):>11}' for name in columns)}".rstrip()
     for folder in report.folders:
-        counts = "".join(f"{getattr(folder, name):>10,}" for name in columns)
+        counts = "".join(f"{getattr(folder, name):>11,}" for name in columns)
         yield f"  {format_cell(folder.source, 28, keep_end=True)}{format_cell(folder.target or '-', 28, keep_end=True)}{counts}"
     yield from _describe_problems(report)
     if report.server_rewrites:
@@ -238,9 +238,9 @@ def _describe_result(report: Report, *, dry_run: bool) -> Iterator[str]:
         possible = report.total("messages") - report.total("skipped") - report.total("failed")
         yield f"Nothing was imported: {format_count(possible, 'message')} can be."
     elif report.not_imported:
-        yield style.bad(f"{format_count(report.total('failed'), 'message')} not imported, {there:,} there.")
+        yield style.bad(f"{format_count(report.total('failed'), 'message')} not imported; the server has {there:,}.")
     else:
-        yield style.good(f"All {format_count(there, 'message')} are there, {report.total('imported'):,} of them imported now.")
+        yield style.good(f"The server has all {format_count(there, 'message')}, {report.total('imported'):,} of them imported now.")
 
 
 def _describe_problems(report: Report) -> Iterator[str]:

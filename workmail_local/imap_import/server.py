@@ -317,6 +317,9 @@ def _connect(login: Login) -> Any:
                 raise
     except ssl.SSLCertVerificationError as error:
         raise CannotConnect(f"{place}: the certificate is not valid: {error.verify_message}") from None
+    except ssl.SSLError as error:
+        hint = ": it answers without TLS (--security starttls is for port 143)" if error.reason == "WRONG_VERSION_NUMBER" else ""
+        raise ConnectionLost(f"{place}: {describe_reason(error)}{hint}") from None
     except OSError as error:
         raise ConnectionLost(f"{place}: {describe_reason(error)}") from None
     except imaplib.IMAP4.error:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, SSOError, TokenRetrievalError
 
 from mailhooks.aws.export_bucket import ExportBucket
 from mailhooks.aws.export_jobs import ExportJobs
@@ -101,5 +101,7 @@ def explain_errors(operation: str) -> Iterator[None]:
         code = details.get("Code", "")
         hint = f" ({_HINTS[code]})" if code in _HINTS else ""
         raise NotConnected(f"{operation}: {code}: {details.get('Message', '')}{hint}") from None
+    except (NoCredentialsError, TokenRetrievalError, SSOError) as error:
+        raise NotConnected(f"{operation}: {error} (sign in, or set AWS_PROFILE)") from None
     except (BotoCoreError, MailhooksError) as error:
         raise NotConnected(f"{operation}: {error}") from None

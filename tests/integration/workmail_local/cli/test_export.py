@@ -206,7 +206,7 @@ def test_without_credentials_the_error_names_them(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     assert run(company, "--status") == 2
-    assert "Unable to locate credentials" in capsys.readouterr().err
+    assert "Unable to locate credentials (sign in, or set AWS_PROFILE)" in capsys.readouterr().err
 
 
 def test_a_mailbox_that_is_not_exported_is_an_error(company: Company, capsys: pytest.CaptureFixture[str]) -> None:

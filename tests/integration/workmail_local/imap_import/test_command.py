@@ -56,8 +56,8 @@ def local(path: Path, port: int, *more: str) -> list[str]:
 def test_a_complete_import_ends_with_0_and_a_table(mailbox: Mailbox, port: int, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(local(path, port)) == 0
     shown = capsys.readouterr()
-    assert "  Work                        Work                                 1         1         0" in shown.out
-    assert shown.out.endswith("All 3 messages are there, 3 of them imported now.\n")
+    assert "  Work                        Work                                  1          1          0" in shown.out
+    assert shown.out.endswith("The server has all 3 messages, 3 of them imported now.\n")
     assert "100%  3 of 3" in shown.err
     assert "\r" not in shown.err
     assert (len(mailbox.contents("INBOX")), len(mailbox.contents("Work"))) == (2, 1)
@@ -76,7 +76,7 @@ def test_the_report_names_each_message_that_was_not_imported(port: int, tmp_path
         "Inbox/notes.txt": "not a message: it does not begin with a header field",
     }
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
-    assert "3 messages not imported, 1 there." in capsys.readouterr().out
+    assert "3 messages not imported; the server has 1." in capsys.readouterr().out
 
 
 def test_the_report_of_an_import_that_could_not_log_in_is_not_complete(
@@ -148,6 +148,14 @@ def test_tls_with_a_certificate_of_a_known_authority(
         assert main([*wanted, "--ca", str(tmp_path / "ca.pem")]) == 0
         assert main(wanted) == 2
     assert len(mailbox.logins) == 1
+
+
+def test_a_port_without_tls_is_explained(
+    port: int, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAP_PASSWORD", imap.PASSWORD)
+    assert main(["import", str(path), "--host", "127.0.0.1", "--port", str(port), "--user", imap.USER]) == 2
+    assert "it answers without TLS (--security starttls is for port 143)" in capsys.readouterr().err
 
 
 def test_an_unknown_certificate_is_an_error(
