@@ -163,8 +163,8 @@ def _describe_message(record: HoldRecord, preview: MessagePreview | None) -> str
             envelope + '<p class="note">The content of the message cannot be shown: WorkMail has it for a day, or does not answer now. '
             "You can still decide.</p>\n"
         )
-    cut = f'<p class="quiet">Only the first {TEXT_CHARACTERS:,} characters are shown.</p>' if preview.is_cut else ""
-    text = escape(preview.text) or "(no text)"
+    cut = f'<p class="quiet">Only the first {TEXT_CHARACTERS:,} characters are shown.</p>' if preview.is_cut and preview.text else ""
+    text = escape(preview.text) or ("(no text in the part of the message that this page reads)" if preview.is_cut else "(no text)")
     return (
         f'{envelope}<section aria-labelledby="text"><h2 id="text">Text</h2>'
         f'<div class="text" dir="auto" tabindex="0" role="region" aria-labelledby="text">{text}</div>{cut}</section>\n'

@@ -4,7 +4,6 @@ All values are text for a page or a mail: cut to a length, and without character
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -19,8 +18,8 @@ TEXT_CHARACTERS: Final = 2000
 LINE_CHARACTERS: Final = 300
 """Characters of one value, such as a subject, at most."""
 
-_READ_OCTETS: Final = 256 * 1024
-"""Of each text part. HTML has style sheets before its text."""
+_READ_OCTETS: Final = 512 * 1024
+"""Of all text parts: HTML has style sheets before its text, and the function may not run long enough for 20 MB of markup."""
 
 _MOST_ATTACHMENTS: Final = 50
 
@@ -52,7 +51,7 @@ class MessagePreview:
 
     Attributes:
         text: of the alternatives, the one that mail programs prefer; as plain text.
-        is_cut: whether the message has more text.
+        is_cut: whether the message has more text, or may have.
         more_attachments: the number of attachments that are not in `attachments`.
     """
 
@@ -67,13 +66,14 @@ class MessagePreview:
 def read_preview(raw: bytes) -> MessagePreview:
     """Return the preview of a message."""
     message = Message(raw)
-    text = make_displayable("\n".join(_read_texts(message)))
+    text, has_more = _read_text(message)
+    text = make_displayable(text)
     parts = [part for part, _, _ in attachment_parts.walk(raw, message.structure.root)]
     return MessagePreview(
         author=_read_header(message, "from"),
         subject=_read_header(message, "subject"),
         text=text[:TEXT_CHARACTERS],
-        is_cut=len(text) > TEXT_CHARACTERS,
+        is_cut=has_more or len(text) > TEXT_CHARACTERS,
         attachments=tuple(_describe(raw, part) for part in parts[:_MOST_ATTACHMENTS]),
         more_attachments=max(0, len(parts) - _MOST_ATTACHMENTS),
     )
@@ -101,15 +101,18 @@ def _read_header(message: Message, name: str) -> str:
     return make_displayable_line(" | ".join(read_field(message, field, 4 * LINE_CHARACTERS) for field in fields))
 
 
-def _read_texts(message: Message) -> Iterator[str]:
-    left = TEXT_CHARACTERS
+def _read_text(message: Message) -> tuple[str, bool]:
+    """Return the begin of the displayed text, and whether the message has more text parts, or more of one, than were read."""
+    texts: list[str] = []
+    characters, octets = TEXT_CHARACTERS, _READ_OCTETS
     for part in find_preferred_text_parts(message):
-        text = read_text(message.raw, part, _READ_OCTETS)
-        text = convert_to_plain_text(text) if is_html(part) else text
-        yield text
-        left -= len(text)
-        if left < 0:
-            return
+        if characters < 0 or octets <= 0:
+            return "\n".join(texts), True
+        text = read_text(message.raw, part, octets)
+        octets -= part_content.size(message.raw, part)
+        texts.append(convert_to_plain_text(text) if is_html(part) else text)
+        characters -= len(texts[-1])
+    return "\n".join(texts), octets < 0
 
 
 def _describe(raw: bytes, part: Part) -> Attachment:
