@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.e2e.containers import Containers
-from tests.e2e.sam import SamError
+from tests.e2e.sam import SamError, build
 from tests.e2e.toolchain import Missing, find
 from workmail_local.config.functions import ROOT, logical_id, mail_function, read_settings
 from workmail_local.config.samples import InvalidSample, load_samples
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> str | None:
     except (InvalidSample, Missing) as error:
         return str(error)
     settings = read_settings(ROOT / "events" / "env.json")
-    with tempfile.TemporaryDirectory() as workspace, Containers(toolchain, Path(workspace)) as containers:
+    with tempfile.TemporaryDirectory() as workspace, Containers(build(toolchain, Path(workspace))) as containers:
         for sample in samples:
             called = mail_function(sample.function, settings)
             message_id = containers.store.add(sample.raw, sample.event["messageId"], sample.event["flowDirection"])

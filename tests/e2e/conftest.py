@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.e2e.containers import Containers
+from tests.e2e.sam import build
 from tests.e2e.toolchain import Missing, Toolchain, find
 from tests.support.servers.ews import OFFICE_HOURS, EwsServer, Ntlm, calendar, event
 from tests.support.servers.hosting import ServerPool
@@ -69,5 +70,5 @@ def toolchain() -> Toolchain:
 def containers(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory, exchange: EwsServer, feed: str) -> Iterator[Containers]:
     """The built functions, next to a local WorkMail."""
     ports = [urlsplit(url).port or 80 for url in (exchange.url, feed)]
-    with Containers(toolchain, tmp_path_factory.mktemp("sam"), ports) as running:
+    with Containers(build(toolchain, tmp_path_factory.mktemp("sam")), ports) as running:
         yield running

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.e2e.sam import Answer, Sam
-from tests.e2e.toolchain import Toolchain
 from tests.support.containers.relay import IMAGE, PYTHON_IN_IMAGE, Relay
 from workmail_local.lifecycle import Lifecycle
 from workmail_local.storage.message_store import MessageStore
@@ -19,42 +18,44 @@ LAYERS = ("MailhooksLayer", "AvailabilityLayer")
 
 
 class Containers(Lifecycle):
-    """While entered, the project is built and the local WorkMail runs.
+    """While entered, the local WorkMail runs.
 
     Args:
-        toolchain: see `toolchain.find`.
-        workspace: an empty folder for the build.
+        sam: the built functions.
         ports: of other servers on 127.0.0.1 that functions shall reach.
+
+    Attributes:
+        workmail: the local WorkMail.
     """
 
-    def __init__(self, toolchain: Toolchain, workspace: Path, ports: Collection[int] = ()) -> None:
+    def __init__(self, sam: Sam, ports: Collection[int] = ()) -> None:
         super().__init__()
-        self._sam = Sam(toolchain, workspace)
+        self._sam = sam
         self._ports = ports
-        self._workmail = LocalWorkMail()
+        self.workmail = LocalWorkMail()
         self._network = ""
         self._address = ""
         self._endpoints: dict[str, str] = {}
 
     def _start(self) -> None:
-        self._sam.build()
-        self._stack.enter_context(self._workmail)
-        environment = self._workmail.environment
-        urls = {value for name, value in environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
-        relay = self._stack.enter_context(Relay(IMAGE, [*(urlsplit(url).port or 80 for url in urls), *self._ports]))
+        self._stack.enter_context(self.workmail)
+        environment = self.workmail.environment
+        ports = {urlsplit(value).port or 80 for name, value in environment.items() if name.startswith("AWS_ENDPOINT_URL")}
+        relay = self._stack.enter_context(Relay(IMAGE, [*ports, *self._ports]))
         self._network, self._address = relay.network, relay.address
         environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self.secrets_manager
-        self._endpoints = {name: self.reach(value) for name, value in environment.items()}
+        # Functions only write APPROVAL_URL into mail, and never call it.
+        self._endpoints = {name: value if name == "APPROVAL_URL" else self.reach(value) for name, value in environment.items()}
 
     @property
     def store(self) -> MessageStore:
         """The messages in transit."""
-        return self._workmail.store
+        return self.workmail.store
 
     @property
     def secrets_manager(self) -> str:
         """Secrets Manager's URL on this machine: moto answers for every service where it answers for S3."""
-        return self._workmail.environment["AWS_ENDPOINT_URL_S3"]
+        return self.workmail.environment["AWS_ENDPOINT_URL_S3"]
 
     def layer(self, name: str) -> Path:
         """A layer, as it would be uploaded."""

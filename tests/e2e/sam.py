@@ -45,11 +45,12 @@ class Answer:
 
 
 class Sam:
-    """One build of this project.
+    """One build of this project, or of another stack.
 
     Args:
         toolchain: see `toolchain.find`.
-        workspace: an empty folder for the build; the project's own `.aws-sam` stays as it is.
+        workspace: an empty folder for the build, so that the project's own `.aws-sam` stays as it is; or the `.aws-sam` of a stack that is
+            built.
 
     Attributes:
         folder: the built functions, layer and template.
@@ -122,6 +123,17 @@ class Sam:
             raise SamError(f"sam {arguments[0]} ended with {error.returncode}:\n{error.stdout}\n{error.stderr}") from None
         except subprocess.TimeoutExpired as error:
             raise SamError(f"sam {arguments[0]} took longer than {timeout_s} s:\n{error.stdout}\n{error.stderr}") from None
+
+
+def build(toolchain: Toolchain, workspace: Path) -> Sam:
+    """Build this project in an empty folder. The project's own `.aws-sam` stays as it is.
+
+    Raises:
+        SamError: it failed.
+    """
+    sam = Sam(toolchain, workspace)
+    sam.build()
+    return sam
 
 
 @contextmanager
