@@ -175,4 +175,4 @@ PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platfo
   -c requirements-dev.txt layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
 clean:  ## remove all files that make created
-	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) $(DOCS_VENV) .venv-uv .arm64 dist site .local .aws-sam push/.aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) $(DOCS_VENV) .venv-uv .arm64 dist site .local .aws-sam export/.aws-sam push/.aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

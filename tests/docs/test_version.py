@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import mailhooks
 from tests.infrastructure.stack import read_template
 
@@ -24,8 +26,9 @@ def test_the_template_publishes_and_reports_this_version() -> None:
     assert template["Outputs"]["Version"]["Value"] == mailhooks.__version__
 
 
-def test_the_template_of_push_notifications_reports_this_version() -> None:
-    assert read_template(ROOT / "push/template.yaml")["Outputs"]["Version"]["Value"] == mailhooks.__version__
+@pytest.mark.parametrize("stack", ["push", "export"])
+def test_the_template_of_another_stack_reports_this_version(stack: str) -> None:
+    assert read_template(ROOT / stack / "template.yaml")["Outputs"]["Version"]["Value"] == mailhooks.__version__
 
 
 def test_the_newest_entry_of_the_changelog_is_this_version() -> None:

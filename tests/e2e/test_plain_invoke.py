@@ -38,7 +38,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of this project, and the variables of a shell with the SAM CLI."""
+    """A folder of a copy of this project, and the variables of a shell with the SAM CLI."""
 
     folder: Path
     environment: dict[str, str]
@@ -58,11 +58,16 @@ class Project:
         return done
 
 
-@pytest.fixture(scope="module")
-def project(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def make_project(toolchain: Toolchain, folder: Path, stack: str = ".") -> Project:
+    """Copy this project, and work in the folder of one of its stacks."""
     environment = toolchain.environment()
     environment["PATH"] += f"{os.pathsep}{toolchain.sam.parent}"
-    built = Project(copy_project(tmp_path_factory.mktemp("plain")), environment)
+    return Project(copy_project(folder) / stack, environment)
+
+
+@pytest.fixture(scope="module")
+def project(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    built = make_project(toolchain, tmp_path_factory.mktemp("plain"))
     built.run("sam build", BUILD_TIMEOUT_S)
     return built
 

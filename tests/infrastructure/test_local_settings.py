@@ -16,15 +16,18 @@ _LAPTOP_ONLY = {"LOG_DECISION", "LOG_EXCEPTIONS"}
 """Settings that only the local WorkMail sets."""
 
 FOR_ALL = SETTINGS["Parameters"]
-EACH = {name: variables for name, variables in SETTINGS.items() if name not in ("Parameters", "ResponderFunction")}
-"""The functions of template.yaml. That of push/template.yaml has a test with its sample events."""
+EACH = {name: variables for name, variables in SETTINGS.items() if name != "Parameters"}
+
+TEMPLATES = {"ResponderFunction": ROOT / "push/template.yaml", "ExportFunction": ROOT / "export/template.yaml"}
+"""The templates of functions that are not in template.yaml."""
 
 
 def declared(function: str) -> set[str]:
     """Return the variables that the template declares for a function, as SAM reads it."""
-    template = read_template()
-    own: dict[str, Any] = template["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {})
-    return {*template["Globals"]["Function"]["Environment"]["Variables"], *own}
+    template = read_template(TEMPLATES.get(function, ROOT / "template.yaml"))
+    resources = (template.get("Globals", {}).get("Function", {}), template["Resources"][function]["Properties"])
+    found: list[dict[str, Any]] = [each.get("Environment", {}).get("Variables", {}) for each in resources]
+    return set().union(*found)
 
 
 @pytest.mark.parametrize("function", EACH)
@@ -35,10 +38,10 @@ def test_each_variable_of_a_function_is_declared_by_the_template(function: str) 
 def test_each_variable_for_all_is_declared_by_some_function() -> None:
     functions = [name for name, resource in read_template()["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"]
     assert FOR_ALL.keys() <= set().union(*map(declared, functions))
-    assert all("AWS_ENDPOINT_URL" in declared(name) for name in functions)
+    assert all("AWS_ENDPOINT_URL" in declared(name) for name in (*functions, *TEMPLATES))
 
 
-@pytest.mark.parametrize("template", [ROOT / "template.yaml", *sorted((ROOT / "samples").glob("*/template.yaml"))])
+@pytest.mark.parametrize("template", [ROOT / "template.yaml", *TEMPLATES.values(), *sorted((ROOT / "samples").glob("*/template.yaml"))])
 def test_no_deployed_function_logs_the_texts_of_errors_which_may_quote_a_message(template: Path) -> None:
     variables = [
         properties.get("Environment", {}).get("Variables", {})
@@ -54,11 +57,12 @@ def test_no_deployed_function_logs_the_texts_of_errors_which_may_quote_a_message
 
 def test_containers_know_the_host_and_the_port_of_the_url() -> None:
     url = urlsplit(FOR_ALL["AWS_ENDPOINT_URL"])
-    config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))["default"]
 
     assert url.port == CONTAINERS_PORT
-    for command in ("local_invoke", "local_start_lambda"):
-        assert config[command]["parameters"]["add_host"] == [f"{url.hostname}:host-gateway"]
+    for folder, commands in {".": ("local_invoke", "local_start_lambda"), "push": ("local_invoke",), "export": ("local_invoke",)}.items():
+        config = tomllib.loads((ROOT / folder / "samconfig.toml").read_text("utf-8"))["default"]
+        for command in commands:
+            assert config[command]["parameters"]["add_host"] == [f"{url.hostname}:host-gateway"]
 
 
 def test_a_deployed_function_has_no_local_url() -> None:

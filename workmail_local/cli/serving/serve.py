@@ -46,6 +46,9 @@ from workmail_local.workmail import LocalWorkMail
 
 BUCKET: Final = "rewritten-mail"
 
+_EXPORT_BUCKET: Final = "local-export"
+"""The bucket of exported mailboxes for functions in containers (events/env.json)."""
+
 _POLL_S: Final = 0.2
 """Seconds between two checks for a signal and for saved files."""
 
@@ -211,6 +214,7 @@ class _Servers(Lifecycle):
             url = self._stack.enter_context(ContainerEndpoint(wm.make_one_endpoint(), options.containers_port)).url
         sample_calendars.publish_configuration(wm, url, sample_calendars.SECRET_IN_CONTAINERS)
         sample_push.publish(wm)
+        wm.make_bucket(_EXPORT_BUCKET)
         if options.lambda_endpoint:
             # Rules call the function there, with the name of the secret in workmail.toml.
             sample_calendars.publish_configuration(wm, url, sample_calendars.SECRET)
