@@ -169,11 +169,16 @@ def test_a_changed_one_of_three_subscriptions_waits_until_workmail_has_ended_the
         result = kept.keep(changed, *others)
         assert (result.waiting, result.made, result.failures) == (1, 0, [])
     old = next(each for each in kept.recorded() if each.state is State.REMOVED)
+    kept.table.heard(old.id, kept.now, Deadline.after(20), watermark="AQAAAAAAAAA=")
     # The responder answers the next notification with Unsubscribe.
     kept.wm.ews.subscriptions.unsubscribe(old.id)
     kept.now += 121 * MINUTE
     result = kept.keep(changed, *others)
     assert (result.waiting, result.made, result.kept, len(kept.at_workmail(ANA))) == (0, 1, 2, 3)
+    # It begins at the last event of the old one, which is forgotten once it is replaced.
+    assert [each.watermark for each in kept.recorded() if each.made_at == kept.now] == ["AQAAAAAAAAA="]
+    kept.keep(changed, *others)
+    assert old.id not in {each.id for each in kept.recorded()}
 
 
 def test_subscriptions_that_are_not_recorded_count_to_the_three_and_do_not_affect_other_mailboxes(kept: Kept) -> None:

@@ -132,17 +132,19 @@ class Keeper:
     def _clean_up(self, wanted: Collection[tuple[str, str]], result: Result, deadline: Deadline) -> _Records:
         """Forget removed subscriptions that WorkMail has ended, and remove those that are not wanted. Return the others.
 
-        A run that was stopped may have left two active subscriptions in place of one: the older one is removed.
+        A run that was stopped may have left two active subscriptions in place of one: the older one is removed. An ended one stays until
+        another one is in its place, because that one begins at its watermark.
         """
         records: _Records = defaultdict(list)
         newer = set()
         for record in sorted(self._table.list_all(deadline), key=lambda each: each.made_at, reverse=True):
             key = record.mailbox, record.name
-            if record.state is State.REMOVED and not self._may_live(record):
+            is_replaced = key in newer or key not in wanted
+            if record.state is State.REMOVED and is_replaced and not self._may_live(record):
                 self._table.forget(record.id, deadline)
                 continue
             if record.state is State.ACTIVE:
-                if key in newer or key not in wanted:
+                if is_replaced:
                     record = self._remove(record, result, deadline)
                 newer.add(key)
             records[record.mailbox].insert(0, record)
