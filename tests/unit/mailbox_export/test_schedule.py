@@ -9,6 +9,7 @@ import pytest
 from mailhooks.aws.export_jobs import Job
 from mailhooks.mailbox_export import schedule
 from mailhooks.mailbox_export.manifest import Mailbox, Manifest, State
+from mailhooks.mailbox_export.plan import reopen
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
 TOKENS = [f"token-{number}" for number in range(10)]
@@ -35,8 +36,8 @@ def start(mailbox: Mailbox, jobs: Iterable[Job] = (), now: datetime = NOW) -> Ma
     return schedule.choose_next(manifest_of(mailbox), list(jobs), TOKENS, now).mailboxes[mailbox.entity_id]
 
 
-def settle(mailbox: Mailbox, *jobs: Job) -> Mailbox:
-    return schedule.settle(manifest_of(mailbox), jobs).mailboxes[mailbox.entity_id]
+def settle(mailbox: Mailbox, *jobs: Job, now: datetime = NOW) -> Mailbox:
+    return schedule.settle(manifest_of(mailbox), jobs, now).mailboxes[mailbox.entity_id]
 
 
 def test_the_largest_mailboxes_are_first_and_those_of_unknown_size_last() -> None:
@@ -56,6 +57,11 @@ def test_a_job_that_is_not_listed_yet_counts_too_and_a_listed_one_once() -> None
     first = schedule.choose_next(manifest_of(*mailboxes), [], TOKENS[:6], NOW)
     listed = [make_job(each.name, description=schedule.describe(each.last)) for each in first.in_state(State.STARTING)[:2]]
     assert len(list_starting(first, listed)) == 10
+
+
+def test_a_starting_job_counts_if_a_job_of_others_has_no_description() -> None:
+    first = schedule.choose_next(manifest_of(*(make_mailbox(f"m{number:02}") for number in range(15))), [], TOKENS[:6], NOW)
+    assert len(list_starting(first, [make_job("other", description="")])) == 9
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "FAILED", "CANCELLED"])
@@ -98,6 +104,24 @@ def test_a_failed_job_is_tried_three_times_with_its_reason() -> None:
     assert states == [State.PENDING, State.PENDING, State.FAILED]
     assert mailbox.reason == "the job failed: no disk"
     assert len({each.prefix for each in mailbox.attempts}) == 3
+
+
+def test_a_job_without_an_end_counts_as_failed_until_it_ends_after_all() -> None:
+    running = schedule.record_start(start(make_mailbox("a")), "j", NOW)
+    for now, state in ((NOW + schedule.LONGEST_JOB, State.RUNNING), (NOW + timedelta(days=8), State.FAILED)):
+        found = settle(running, make_job("a", job_id="j"), now=now)
+        assert found.state is state
+    assert "cancel it" in found.reason
+    assert settle(reopen(found), make_job("a", job_id="j"), now=now).state is State.FAILED
+    assert settle(reopen(found), make_job("a", "COMPLETED", job_id="j"), now=now).state is State.CHECKING
+
+
+def test_a_job_that_workmail_does_not_know_any_more_is_started_again() -> None:
+    running = schedule.record_start(start(make_mailbox("a")), "j", NOW)
+    assert settle(running, now=NOW + timedelta(hours=1)).state is State.RUNNING
+    lost = settle(running, now=NOW + timedelta(days=8))
+    assert (lost.state, lost.reason) == (State.PENDING, "WorkMail does not know the job any more")
+    assert len(start(lost, now=NOW + timedelta(days=8)).attempts) == 2
 
 
 def test_a_job_that_others_cancelled_is_not_started_again() -> None:

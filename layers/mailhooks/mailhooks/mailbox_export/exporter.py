@@ -85,7 +85,8 @@ class Exporter:
         tokens = (uuid.uuid4().hex for _ in iter(int, 1))
 
         def change(before: Manifest) -> Manifest:
-            return schedule.choose_next(schedule.settle(before, jobs), jobs, islice(tokens, schedule.MAX_JOBS), self._clock())
+            now = self._clock()
+            return schedule.choose_next(schedule.settle(before, jobs, now), jobs, islice(tokens, schedule.MAX_JOBS), now)
 
         manifest = self._store.update(change, deadline)
         if starting := manifest.in_state(State.STARTING):
@@ -137,7 +138,8 @@ class Exporter:
     def _list_jobs(self, deadline: Deadline) -> list[Job]:
         """Return the jobs of the last seven days, and older ones that still run. Those that failed have their error."""
         jobs = {job.job_id: job for job in self._jobs.list_jobs(deadline)}
-        for job_id in [each.last.job_id for each in self._read(deadline).in_state(State.RUNNING)]:
+        attempts = [each.last for each in self._read(deadline).mailboxes.values() if each.attempts]
+        for job_id in [each.job_id for each in attempts if each.state == "RUNNING"]:
             if job_id not in jobs or jobs[job_id].state == "FAILED":
                 try:
                     jobs[job_id] = self._jobs.describe_job(job_id, deadline)

@@ -28,6 +28,9 @@ AFTER_REFUSAL: Final = timedelta(minutes=10)
 """Until the next start after another refusal: a new role may not be known everywhere yet."""
 
 MAX_REFUSALS: Final = 3
+LONGEST_JOB: Final = timedelta(days=7)
+"""After which a job that still runs, or that WorkMail does not know any more, counts as failed: the execution ends with a report."""
+
 POLL: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(hours=1)
 
@@ -39,7 +42,7 @@ def describe(attempt: Attempt) -> str:
     return _DESCRIPTION + attempt.token
 
 
-def settle(manifest: Manifest, jobs: Iterable[Job]) -> Manifest:
+def settle(manifest: Manifest, jobs: Iterable[Job], now: datetime) -> Manifest:
     """Return the manifest with the states of its jobs. A job is found by its ID, or by the token in its description."""
     by_id = {job.job_id: job for job in jobs}
     by_token = {job.description.removeprefix(_DESCRIPTION): job for job in by_id.values()}
@@ -49,7 +52,9 @@ def settle(manifest: Manifest, jobs: Iterable[Job]) -> Manifest:
             continue
         job = by_id.get(mailbox.last.job_id) or by_token.get(mailbox.last.token)
         if job is not None:
-            changed.append(_apply(mailbox, job))
+            changed.append(_apply(mailbox, job, now))
+        elif mailbox.state is State.RUNNING and _is_too_long(mailbox.last, now):
+            changed.append(record_failure(mailbox.with_last(state="FAILED"), "WorkMail does not know the job any more"))
     return manifest.with_mailboxes(changed)
 
 
@@ -61,6 +66,8 @@ def choose_next(manifest: Manifest, jobs: Collection[Job], tokens: Iterable[str]
         tokens: unique tokens for new attempts.
     """
     listed = {job.job_id for job in jobs} | {job.description.removeprefix(_DESCRIPTION) for job in jobs}
+    # A job that another program started may have no description, as a job that starts has no ID yet.
+    listed.discard("")
     unlisted = [each for each in manifest.in_state(State.STARTING, State.RUNNING) if not {each.last.job_id, each.last.token} & listed]
     free = MAX_JOBS - len(unlisted) - sum(job.state == "RUNNING" for job in jobs)
     ready = sorted(
@@ -136,7 +143,7 @@ def _refuse(mailbox: Mailbox, reason: str, not_before: datetime, limit: int) -> 
     return replace(mailbox, state=state, refusals=refusals, reason=reason, not_before=not_before).with_last(state="REFUSED", error=reason)
 
 
-def _apply(mailbox: Mailbox, job: Job) -> Mailbox:
+def _apply(mailbox: Mailbox, job: Job, now: datetime) -> Mailbox:
     found = mailbox.with_last(
         job_id=job.job_id,
         state=job.state,
@@ -152,5 +159,12 @@ def _apply(mailbox: Mailbox, job: Job) -> Mailbox:
             return record_failure(found, f"the job failed: {job.error or 'WorkMail gives no reason'}")
         case "CANCELLED":
             return replace(found, state=State.CANCELLED, reason="the job was cancelled by another program or administrator")
+        case _ if _is_too_long(found.last, now):
+            reason = f"the job has run for {LONGEST_JOB.days} days: wait for it, or cancel it, and start the export again"
+            return replace(found, state=State.FAILED, reason=reason)
         case _:
             return replace(found, state=State.RUNNING, reason="", refusals=0, not_before=None)
+
+
+def _is_too_long(attempt: Attempt, now: datetime) -> bool:
+    return now - (attempt.started_at or attempt.prepared_at) > LONGEST_JOB
