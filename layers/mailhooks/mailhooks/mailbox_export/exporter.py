@@ -101,15 +101,13 @@ class Exporter:
             TransientError, Misconfigured: S3 cannot be read.
         """
         limit = Deadline(min(deadline.at - _VERIFY_S, Deadline.after(_VERIFY_S).at))
-        while True:
-            manifest = self._read(deadline)
-            waiting = find_unverified(manifest, self._clock())
-            if not waiting or not limit.left():
-                return manifest
+        manifest = self._read(deadline)
+        while limit.left() and (waiting := find_unverified(manifest, self._clock())):
             begun = replace(waiting[0], checks=waiting[0].checks + 1)
             self._store.update(partial(_replace_same_attempt, mailbox=begun), deadline)
             verified = self._verify(begun, deadline)
-            self._store.update(partial(_replace_same_attempt, mailbox=verified), deadline)
+            manifest = self._store.update(partial(_replace_same_attempt, mailbox=verified), deadline)
+        return manifest
 
     def _read(self, deadline: Deadline) -> Manifest:
         return self._store.read(deadline) or self._store.make_empty()

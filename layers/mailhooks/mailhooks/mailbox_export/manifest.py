@@ -5,9 +5,10 @@ It is one JSON object in the bucket, for the state machine and for people. Times
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final, Self
 
 from mailhooks.errors import MailhooksError
@@ -163,16 +164,16 @@ class Manifest:
 
 
 def write_manifest(manifest: Manifest) -> bytes:
-    """Return the JSON of a manifest."""
-    document = {
+    """Return the JSON of a manifest: each mailbox is a line, which people can search for."""
+    head = {
         "version": VERSION,
         "organizationId": manifest.organization_id,
         "createdAt": manifest.created_at,
         "updatedAt": manifest.updated_at,
         "execution": manifest.execution,
-        "mailboxes": [_write(asdict(each)) for each in manifest.mailboxes.values()],
     }
-    return json.dumps(document, indent=1, default=_write_time, ensure_ascii=False).encode()
+    mailboxes = ",\n".join(_dump(_write(each)) for each in manifest.mailboxes.values())
+    return f'{_dump(head)[:-1]}, "mailboxes": [\n{mailboxes}\n]}}\n'.encode()
 
 
 def read_manifest(content: bytes) -> Manifest:
@@ -201,13 +202,18 @@ _COUNTS: Final = frozenset({"tries", "refusals", "checks", "is_uncertain"})
 _TIMES: Final = frozenset({"prepared_at", "started_at", "ended_at", "not_before"})
 
 
+def _dump(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, default=_write_time, ensure_ascii=False)
+
+
 def _write(value: Any) -> Any:
     """Return a value for JSON: names in camel case, without those that have no value, or the count 0."""
     match value:
-        case dict():
-            present = {name: each for name, each in value.items() if each not in (None, "", (), {}) and (each or name not in _COUNTS)}
+        case Mailbox() | Attempt() | File():
+            found = {field.name: getattr(value, field.name) for field in fields(value)}
+            present = {name: each for name, each in found.items() if each not in (None, "", (), {}) and (each or name not in _COUNTS)}
             return {_camel(name): _write(each) for name, each in present.items()}
-        case list() | tuple():
+        case tuple():
             return list(map(_write, value))
         case _:
             return value
@@ -236,10 +242,12 @@ def _read_time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
+@cache
 def _camel(name: str) -> str:
     first, *words = name.split("_")
     return first + "".join(map(str.title, words))
 
 
+@cache
 def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
