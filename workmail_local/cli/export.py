@@ -15,7 +15,7 @@ from mailhooks.mailbox_export.verification import DamagedExport
 from workmail_local.console.rows import format_cell
 from workmail_local.console.style import Style, format_count
 from workmail_local.errors import InvalidArgument
-from workmail_local.mailbox_export.files import download_file, name_file, verify_file
+from workmail_local.mailbox_export.files import download_file, name_files, verify_file
 from workmail_local.mailbox_export.progress import format_progress, format_size
 from workmail_local.mailbox_export.stack import ExportStack, explain_errors
 
@@ -96,25 +96,27 @@ def _verify(stack: ExportStack, wanted: list[str]) -> int:
         yield f"reading {format_size(file.bytes)}"
         yield verify_file(stack.bucket, stack.store, mailbox, file)
 
-    return _for_each_file(stack, wanted, verify)
+    return _for_each_file(_read_manifest(stack), wanted, verify)
 
 
 def _download(stack: ExportStack, wanted: list[str], folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
+    manifest = _read_manifest(stack)
+    names = name_files(manifest.mailboxes.values())
 
     def download(mailbox: Mailbox, file: File) -> Iterator[str]:
-        target = folder / name_file(mailbox)
+        target = folder / names[mailbox.entity_id]
         for done in download_file(stack.bucket, file, target):
             yield f"{done / file.bytes:.0%} of {format_size(file.bytes)}"
         yield str(target)
 
-    return _for_each_file(stack, wanted, download)
+    return _for_each_file(manifest, wanted, download)
 
 
-def _for_each_file(stack: ExportStack, wanted: list[str], work: Callable[[Mailbox, File], Iterator[str]]) -> int:
+def _for_each_file(manifest: Manifest, wanted: list[str], work: Callable[[Mailbox, File], Iterator[str]]) -> int:
     """Run work for each exported mailbox, and print its last text. On a terminal, print also the texts before it."""
     code = 0
-    for mailbox, file in _list_files(_read_manifest(stack), wanted):
+    for mailbox, file in _list_files(manifest, wanted):
         text = ""
         try:
             with explain_errors(mailbox.label):

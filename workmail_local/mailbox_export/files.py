@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from hashlib import file_digest, sha384
 from pathlib import Path
@@ -81,6 +82,12 @@ def has_file(target: Path, file: File) -> bool:
         return not file.sha384 or file_digest(opened, "sha384").hexdigest() == file.sha384
 
 
-def name_file(mailbox: Mailbox) -> str:
-    """Return the name of a mailbox's file on disk, such as `ana@example.com.zip`."""
-    return f"{_UNSAFE.sub('_', mailbox.label)}.zip"
+def name_files(mailboxes: Iterable[Mailbox]) -> dict[str, str]:
+    """Return the name of each mailbox's file on disk, such as `ana@example.com.zip`, by entity ID.
+
+    Two mailboxes that would have one name, such as those of users without an address, have their IDs in it.
+    """
+    names = {each.entity_id: _UNSAFE.sub("_", each.label) for each in mailboxes}
+    # Some file systems do not distinguish upper and lower case.
+    counts = Counter(map(str.casefold, names.values()))
+    return {entity: f"{name}.zip" if counts[name.casefold()] == 1 else f"{name}.{entity}.zip" for entity, name in names.items()}

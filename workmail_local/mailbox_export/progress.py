@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import fmean
 from typing import Final
 
@@ -48,12 +48,20 @@ def measure_done(manifest: Manifest) -> float:
 
 
 def estimate_time_left(manifest: Manifest, now: datetime) -> timedelta | None:
-    """Return the time until the end at the speed so far; None if nothing is done yet. The pauses of 24 hours are not in it."""
-    starts = [each.last.started_at for each in manifest.mailboxes.values() if each.attempts and each.last.started_at]
+    """Return the time until the end at the speed so far; None if nothing is done yet. Pauses without jobs, as of a day, are not in it."""
     done = measure_done(manifest)
-    if not starts or not done:
-        return None
-    return (now - min(starts)) * (1 - done) / done
+    worked = _measure_work(manifest, now)
+    return worked * (1 - done) / done if worked and done else None
+
+
+def _measure_work(manifest: Manifest, now: datetime) -> timedelta:
+    """Return the time in which at least one of the jobs ran."""
+    attempts = [each.last for each in manifest.mailboxes.values() if each.attempts]
+    worked, until = timedelta(), datetime.min.replace(tzinfo=UTC)
+    for start, end in sorted((each.started_at, each.ended_at or now) for each in attempts if each.started_at):
+        worked += max(timedelta(), end - max(start, until))
+        until = max(until, end)
+    return worked
 
 
 def format_size(size: float) -> str:

@@ -112,6 +112,19 @@ def test_the_status_shows_each_mailbox_and_an_estimate(company: Company, capsys:
     assert lines[-1] == "No execution runs: workmail-hooks export continues it."
 
 
+def test_the_estimate_counts_only_the_time_of_jobs(company: Company, capsys: pytest.CaptureFixture[str]) -> None:
+    company.add_users(1)
+    company.workmail.exports.duration_s = 600
+    company.run()
+    company.clock.pass_time(30 * 86_400)
+    company.workmail.organization.add_user("new@example.com")
+    company.handler({"task": "plan", "execution": "later", "input": {}})
+    capsys.readouterr()
+
+    assert run(company, "--status") == 0
+    assert "50%, about 10 minutes left" in capsys.readouterr().out
+
+
 def test_the_status_of_a_finished_export_fails_if_mailboxes_are_missing(company: Company, capsys: pytest.CaptureFixture[str]) -> None:
     _, bad = company.add_users(2)
     company.workmail.exports.plan_outcomes(bad, Outcome.CANCELLED)
@@ -145,6 +158,13 @@ class TestFiles:
         capsys.readouterr()
         assert run(company, "--verify") == 0
         assert capsys.readouterr().out.count("matches the report of the job") == 2
+
+    def test_of_mailboxes_with_one_name_are_two_files(self, company: Company, tmp_path: Path) -> None:
+        entities = [company.workmail.organization.add_user(address) for address in ("an'a@example.com", "an_a@example.com")]
+        company.run()
+
+        assert run(company, "--download", str(tmp_path)) == 0
+        assert {each.name for each in tmp_path.iterdir()} == {f"an_a@example.com.{entity}.zip" for entity in entities}
 
     def test_that_differ_are_reported_and_not_kept(self, company: Company, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         company.add_users(2)
