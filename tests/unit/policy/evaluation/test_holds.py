@@ -55,6 +55,20 @@ def test_a_copy_for_a_dropped_recipient_is_held_too() -> None:
     assert decided(outcome, HoldState.APPROVED).added == (CLEO,)
 
 
+def test_a_rejection_keeps_the_copy_for_a_dropped_recipient_whom_no_rule_holds() -> None:
+    copy = {"when": {"recipient": BEN}, "do": {"add_recipients": CLEO}}
+    outcome = outcome_of(HOLD_ANA, copy, {"when": {"recipient": BEN}, "do": "drop"})
+    rejected = decided(outcome, HoldState.REJECTED)
+    assert actions_by_recipient(rejected) == {BEN: "DROP", CLEO: "DEFAULT", "*": "BOUNCE"}
+    assert rejected.added == (CLEO,)
+
+
+def test_a_copy_for_two_recipients_is_not_sent_if_both_are_rejected_one_after_the_other() -> None:
+    copy = {"when": {"recipient": [ANA, BEN]}, "do": {"add_recipients": CLEO}}
+    outcome = outcome_of(HOLD_ANA, HOLD_ANA | {"name": "second", "when": {"recipient": BEN}}, copy)
+    assert decided(outcome, HoldState.REJECTED).added == ()
+
+
 def test_a_rule_in_report_mode_holds_nothing() -> None:
     outcome = outcome_of(HOLD_ANA | {"mode": "report"})
     assert (held(outcome), outcome.reported) == ({}, ("hold",))

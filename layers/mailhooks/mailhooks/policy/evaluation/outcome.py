@@ -157,7 +157,10 @@ class Outcome:
         verdicts = {**self.verdicts, **dict.fromkeys(self.recipients.list_addresses(refused), action)}
         changed = replace(self, verdicts=verdicts, replaced=self.replaced - refused)
         left = changed.delivering | changed.replaced
-        return replace(changed, added=tuple(address for address in self.added if self.added_for.get(address.lower(), left) & left))
+        # Of those who get no message anyway, only these recipients are refused: a copy for another one stays.
+        added_for = {address: found - recipients for address, found in self.added_for.items()}
+        added = tuple(address for address in self.added if added_for.get(address.lower(), left))
+        return replace(changed, added=added, added_for=added_for)
 
     def with_selected_changes(self) -> Self:
         """Return this outcome with those of `wanted_changes` that the recipients who get the message are to see.
