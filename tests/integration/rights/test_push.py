@@ -13,7 +13,7 @@ from mailhooks.push.events import EventBus
 from mailhooks.push.ews_subscriber import EwsSubscriber, NewSubscription
 from mailhooks.push.handler import push_handler
 from mailhooks.push.keeper_handler import keeper_handler
-from mailhooks.settings import Settings
+from mailhooks.push.settings import PushSettings
 from tests.infrastructure.stack import ROOT, Stack, read_template
 from tests.integration.rights.deployment import KEY, REGION, Account
 from tests.integration.rights.test_rights import OF_LAMBDA
@@ -64,7 +64,7 @@ class Deployment:
     def rights(self, function: str) -> list[Right]:
         return list_rights(self.resolve(self._stack.statements(function)))
 
-    def start(self, function: str, rights: list[Right]) -> tuple[Role, Settings]:
+    def start(self, function: str, rights: list[Right]) -> tuple[Role, PushSettings]:
         """Set the environment of a function whose role has some rights. Return the role and the settings."""
         role = Role(function, rights, KEY)
         self._account.control.roles = {function: role}
@@ -72,7 +72,7 @@ class Deployment:
         keys = {"AWS_ACCESS_KEY_ID": function, "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         for name, value in {**keys, "AWS_ENDPOINT_URL": self._account.control.url}.items():
             self._patch.setenv(name, value)
-        return role, Settings.from_env(self.resolve(self._stack.variables(function)))
+        return role, PushSettings.from_env(self.resolve(self._stack.variables(function)))
 
     def run_responder(self, rights: list[Right]) -> tuple[Role, list[Any]]:
         """Post an event that the bus accepts, and one that it rejects."""
