@@ -47,10 +47,8 @@ def test_an_export_with_all_kinds_of_faults_ends_with_a_complete_manifest(count:
     workmail = company.workmail
     for entity in rng.sample(entities, count // 5):
         workmail.exports.plan_outcomes(entity, *rng.choices(BAD, k=rng.randrange(1, 5)))
-    hopeless = entities[0]
-    workmail.exports.plan_outcomes(hopeless, *[Outcome.FAILED] * 9)
 
-    for _ in range(3):
+    for _ in range(2):
         machine = company.make_machine()
         invoke = machine.invoke
 
@@ -70,10 +68,11 @@ def test_an_export_with_all_kinds_of_faults_ends_with_a_complete_manifest(count:
         workmail.faults.clear()
         check_result(company)
 
-    states = Counter(each.state for each in company.read_manifest().mailboxes.values())
-    assert states.keys() <= {State.EXPORTED, State.FAILED}
-    assert states[State.EXPORTED] >= count - 1
-    assert company.read_manifest().mailboxes[hopeless].tries in (0, 3)
+    # Each run repeats a cancelled job once, and no mailbox has more than four bad outcomes.
+    for _ in range(5):
+        company.run()
+        check_result(company)
+    assert Counter(each.state for each in company.read_manifest().mailboxes.values()) == {State.EXPORTED: count}
 
 
 def _start_by_hand(company: Company, entity: str) -> None:
