@@ -93,6 +93,7 @@ class Approvals:
                 "approvers": APPROVERS,
                 "created_at": NOW,
                 "timeout_at": NOW + 100 * MINUTE,
+                "on_timeout": "bounce",
                 **fields,
             }
         )

@@ -231,6 +231,7 @@ def decided() -> str:
         approvers=("boss@example.com",),
         created_at=START,
         timeout_at=START + 7200,
+        on_timeout="bounce",
         decided_by="boss@example.com",
         decided_at=START + 600,
     )

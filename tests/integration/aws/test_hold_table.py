@@ -25,6 +25,7 @@ RECORD = HoldRecord(
     approvers=("boss@example.com", "sns"),
     created_at=NOW,
     timeout_at=NOW + 7200,
+    on_timeout="bounce",
 )
 
 

@@ -90,7 +90,7 @@ class TestTheLink:
         assert [approvals.get(token)["statusCode"], approvals.post(token)["statusCode"]] == [410, 410]
         assert approvals.items() == before
         assert "Here are our prices" not in approvals.get(token)["body"]
-        assert "the rule itself decides" in text_of(approvals.get(token))
+        assert "the message is returned to its sender" in text_of(approvals.get(token))
 
     def test_an_address_next_to_a_name_from_right_to_left_reads_from_left_to_right(self, approvals: Approvals) -> None:
         raw = RAW.replace(b"Nora <", "\u05e0\u05d5\u05e8\u05d4 <".encode())

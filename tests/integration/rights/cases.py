@@ -128,6 +128,7 @@ def _decide(run: Run) -> None:
         approvers=("ben@example.com",),
         created_at=int(time.time()),
         timeout_at=int(time.time()) + 3600,
+        on_timeout="bounce",
     )
     put_record(run.account.workmail, run.account.holds, record)
     token = make_link(URL, SECRET, record.key, 0, record.timeout_at).partition("=")[2]

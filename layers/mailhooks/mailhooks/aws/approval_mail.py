@@ -14,6 +14,7 @@ from typing import Final
 
 from mailhooks.address_patterns import canonical
 from mailhooks.aws import client as aws
+from mailhooks.aws.hold_table import AT_TIMEOUT
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured
 
@@ -28,12 +29,6 @@ _MAX_RECIPIENTS: Final = 10
 
 _MAX_CHARACTERS: Final = 200
 """Characters of a subject or an address that the mail shows."""
-
-_AT_TIMEOUT: Final = {
-    "deliver": "is delivered without an approval",
-    "bounce": "is returned to its sender",
-    "drop": "is deleted, and its sender gets no message",
-}
 
 _TH: Final = 'style="text-align: left; vertical-align: top; padding-right: 16px"'
 _HTML: Final = """\
@@ -130,7 +125,7 @@ def _list_rows(request: ApprovalRequest) -> list[tuple[str, str]]:
         ("Sender", _to_line(request.sender) or "none: a delivery report"),
         ("Recipients", ", ".join(shown)),
         ("Subject", _to_line(request.subject)),
-        ("Decide by", f"{until.day} {until:%B %Y, %H:%M} UTC. Without a decision, the message {_AT_TIMEOUT[request.on_timeout]}."),
+        ("Decide by", f"{until.day} {until:%B %Y, %H:%M} UTC. Without a decision, the message {AT_TIMEOUT[request.on_timeout]}."),
     ]
 
 

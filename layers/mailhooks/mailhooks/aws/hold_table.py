@@ -21,6 +21,13 @@ from mailhooks.report_names import HoldState
 KEPT_S: Final = 14 * 24 * 60 * 60
 """A record is kept for this time after the decision, to show who decided and when."""
 
+AT_TIMEOUT: Final = {
+    "deliver": "is delivered without an approval",
+    "bounce": "is returned to its sender",
+    "drop": "is deleted, and its sender gets no message",
+}
+"""What happens to a message without a decision in time, by the rule's `on_timeout`."""
+
 
 class HoldKey(NamedTuple):
     """The key of a hold: letters, digits, hyphens and underscores.
@@ -49,7 +56,8 @@ class HoldRecord:
         direction: `INBOUND` or `OUTBOUND`.
         recipients: those of the event; a truncated event omits some.
         held: the recipients whom the rule holds, in lower case, `""` for those that a truncated event omits; None for all.
-        timeout_at: when the rule's `on_timeout` decides.
+        timeout_at: when `on_timeout` decides.
+        on_timeout: a key of `AT_TIMEOUT`.
         reason: that of a rejection.
         decided_by: an approver, or the kind of the notification's target.
         notified_at: when an approver was notified; None if that is not known.
@@ -66,6 +74,7 @@ class HoldRecord:
     approvers: tuple[str, ...] = ()
     created_at: int
     timeout_at: int
+    on_timeout: str
     state: HoldState = HoldState.PENDING
     reason: str = ""
     decided_by: str = ""
@@ -203,6 +212,7 @@ def _to_values(record: HoldRecord) -> dict[str, Any]:
         "approvers": _to_list(record.approvers),
         "createdAt": {"N": str(record.created_at)},
         "timeoutAt": {"N": str(record.timeout_at)},
+        "onTimeout": {"S": record.on_timeout},
         "expires": {"N": str(record.timeout_at + KEPT_S)},
     }
     if record.decided_at is not None:
@@ -234,6 +244,7 @@ def _to_record(item: dict[str, Any]) -> HoldRecord:
         approvers=texts("approvers"),
         created_at=int(item["createdAt"]["N"]),
         timeout_at=int(item["timeoutAt"]["N"]),
+        on_timeout=item["onTimeout"]["S"],
         state=HoldState(item["state"]["S"]),
         reason=item["reason"]["S"] if "reason" in item else "",
         decided_by=item["decidedBy"]["S"] if "decidedBy" in item else "",

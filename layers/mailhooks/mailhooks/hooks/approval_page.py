@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
-from mailhooks.aws.hold_table import HoldRecord
+from mailhooks.aws.hold_table import AT_TIMEOUT, HoldRecord
 from mailhooks.hooks.approval_links import PARAMETER
 from mailhooks.hooks.message_preview import TEXT_CHARACTERS, Attachment, MessagePreview, make_displayable_line
 from mailhooks.report_names import HoldState
@@ -106,7 +106,7 @@ def make_form(record: HoldRecord, token: str, preview: MessagePreview | None, no
     lead = (
         f"<p>The rule <q><bdi>{_line(record.rule)}</bdi></q> holds this message. The first decision counts, yours or that of another "
         f"approver, and is final. Without a decision until <strong>{until}</strong> ({_format_span(record.timeout_at - now)}), "
-        "the rule itself decides.</p>"
+        f"the message {AT_TIMEOUT[record.on_timeout]}.</p>"
     )
     note = f'<p class="note" role="alert">{escape(problem)}</p>' if problem else ""
     return _make_page(

@@ -189,6 +189,7 @@ class _Attempt:
             approvers=self._list_approvers(wanted.hold),
             created_at=self._now,
             timeout_at=timeout_at,
+            on_timeout=str(wanted.hold.on_timeout),
         )
 
     def _create(self, wanted: WantedHold, record: HoldRecord) -> None:

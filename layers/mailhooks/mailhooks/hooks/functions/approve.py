@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from mailhooks.aws.client import call
-from mailhooks.aws.hold_table import HoldKey, HoldRecord, HoldTable
+from mailhooks.aws.hold_table import AT_TIMEOUT, HoldKey, HoldRecord, HoldTable
 from mailhooks.aws.message_flow import MessageFlow
 from mailhooks.aws.secrets import SecretReader
 from mailhooks.deadline import Deadline
@@ -221,7 +221,7 @@ class _Handler:
         if link.is_expired(self._clock()):
             request.link_refused = True
             passed = (
-                "The time for a decision is over: the rule itself decides, at WorkMail's next attempt."
+                f"The time for a decision is over: at WorkMail's next attempt, the message {AT_TIMEOUT[record.on_timeout]}."
                 if record.state is HoldState.PENDING
                 else describe_state(record)
             )
