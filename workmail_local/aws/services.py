@@ -160,6 +160,7 @@ class LocalAws(Lifecycle):
         self._create_hold_storage()
         app = MessageFlowApi(self.store, self.faults, self._s3, self._listener).app()
         app.routes.extend(MailSenderApi(lambda mail: self.send_mail(mail), self._listener).routes())
+        app.routes.append(Route("/v2/email{rest:path}", other_services.OtherServices(self._listener)))
         app.routes.append(StateMachinesApi(self.state_machines, self._listener).route(_STATES_PATH))
         app.routes.extend(WorkMailApi(self.organization, self.faults, self.exports, self._s3, self._listener).routes())
         app.routes.append(Route(f"{other_services.PATH}{{rest:path}}", other_services.OtherServices(self._listener)))

@@ -273,6 +273,7 @@ class Subscriptions:
         """Remove all subscriptions and events."""
         with self._changed:
             self._speed = speed
+            self._number = 0
             self._subscriptions.clear()
             self._events.clear()
             self._forgotten.clear()

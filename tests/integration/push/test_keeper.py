@@ -169,6 +169,7 @@ def test_a_changed_one_of_three_subscriptions_waits_until_workmail_has_ended_the
         result = kept.keep(changed, *others)
         assert (result.waiting, result.made, result.failures) == (1, 0, [])
     old = next(each for each in kept.recorded() if each.state is State.REMOVED)
+    kept.wm.send(MESSAGE)
     kept.table.heard(old.id, kept.now, Deadline.after(20), watermark="AQAAAAAAAAA=")
     # The responder answers the next notification with Unsubscribe.
     kept.wm.ews.subscriptions.unsubscribe(old.id)

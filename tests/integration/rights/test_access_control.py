@@ -32,7 +32,7 @@ def call(account: Account, role: Role, service: str, operation: str, **parameter
 @pytest.mark.parametrize(
     "service,operation,parameters,denied",
     [
-        ("s3", "list_buckets", {}, ("s3:ListBuckets", "arn:aws:s3:::/")),
+        ("s3", "list_buckets", {}, ("s3:ListBuckets", "arn:aws:s3:::")),
         ("s3", "get_object", {"Bucket": "bucket", "Key": "a/b"}, ("s3:GetObject", OBJECT)),
         ("s3", "get_object", {"Bucket": "bucket", "Key": "a/b", "VersionId": "1"}, ("s3:GetObjectVersion", OBJECT)),
         ("s3", "put_object_acl", {"Bucket": "bucket", "Key": "a/b", "ACL": "private"}, ("s3:PutObjectAcl", OBJECT)),

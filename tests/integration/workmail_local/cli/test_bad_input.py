@@ -100,6 +100,7 @@ VALUES: list[tuple[list[str], list[str]]] = [
     ([*IMPORT, "--security", "@"], ["", "ssl"]),
     ([*IMPORT, "--folder", "@"], ["", "Work", "=Work", "Work="]),
     ([*IMPORT, "--into", "@"], ["", "/"]),
+    (["export", "--stack", "@", "--dry-run"], ["", "two words", "a/b"]),
     (["doctor", "--function", "@"], ["", "name", "arn:aws:lambda"]),
 ]
 

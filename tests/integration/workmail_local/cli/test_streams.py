@@ -57,12 +57,20 @@ def test_output_on_a_full_disk_is_an_error_in_one_line() -> None:
 
 def test_ctrl_c_ends_a_run_and_its_functions_quietly(tmp_path: Path) -> None:
     """A terminal sends the signal to each process of the group."""
-    process = subprocess.Popen(
-        command("run", "--mail", tmp_path / "mail"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
-    assert process.stdout
-    assert process.stderr
-    process.stdout.readline()
-    os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (130, b"")
+    for attempt in range(5):
+        process = subprocess.Popen(
+            command("run", "--mail", tmp_path / f"mail{attempt}"),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert process.stdout
+        process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+        assert error == b""
+        # On a busy machine the run may have ended before the signal.
+        if process.returncode:
+            break
+    assert process.returncode == 130

@@ -129,5 +129,5 @@ def test_a_functions_own_bucket_is_used_and_emptied(wm: LocalWorkMail, hook: Hoo
     s3.close()
     assert 1 <= len(versions) < 3
     with closing(wm.client("dynamodb")) as dynamodb:
-        assert "own" in dynamodb.list_tables()["TableNames"]
+        assert dynamodb.describe_table(TableName="own")["Table"]["TableStatus"] == "ACTIVE"
     assert b"[X]" in wm.delivered(ANA)[0].raw

@@ -1,7 +1,7 @@
 """Properties of reading calendars, compared with the libraries alone and with parts of calendars."""
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -66,9 +66,14 @@ def _judged(content: bytes, window: Window, zone: ZoneInfo) -> set[tuple[datetim
         moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
+    def end(first: date, last: date) -> datetime:
+        # Hours and minutes of a duration are exact (RFC 5545 section 3.3.6). The libraries add them to the local time.
+        return utc(first) + (last - first) if isinstance(first, datetime) else utc(last)
+
     day = timedelta(days=1)
     query = recurring_ical_events.of(icalendar.Calendar.from_ical(content))
-    return {(utc(one["DTSTART"].dt), utc(one["DTEND"].dt)) for one in query.between(window.start_date - day, window.end_date + day)}
+    found = [(one["DTSTART"].dt, one["DTEND"].dt) for one in query.between(window.start_date - day, window.end_date + day)]
+    return {(utc(first), end(first, last)) for first, last in found}
 
 
 def _touching(found: set[tuple[datetime, datetime]], window: Window) -> set[tuple[datetime, datetime]]:
