@@ -115,4 +115,6 @@ def test_where_something_is_built_already_one_command_is_enough(toolchain: Toolc
 
     assert declared["Resources"]["Mine"]["Properties"]["Environment"]["Variables"] == dict.fromkeys(given["Parameters"], "")
     assert "MailflowFunction" in given
-    assert not any("127.0.0.1" in value for variables in given.values() for value in variables.values())
+    # A container writes the URL of the approval page into mail, for a browser on this machine.
+    used = [value for variables in given.values() for name, value in variables.items() if name != "APPROVAL_URL"]
+    assert not any("127.0.0.1" in value for value in used)
