@@ -3,11 +3,13 @@
 import email
 import email.policy
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from functools import cached_property
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +27,7 @@ from mailhooks.settings import Settings
 from tests.support.hooks import MESSAGE, Memory
 from tests.support.mail import parsed
 from tests.support.policies import make_policy
+from workmail_local.config.functions import ROOT
 from workmail_local.workmail import LocalWorkMail
 
 SECRET = "0123456789abcdef" * 4
@@ -46,6 +49,27 @@ def make_holds_table(workmail: LocalWorkMail) -> str:
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}],
     )
     return name
+
+
+_FLOW = """
+organization = {{ domains = ["example.com"] }}
+[functions.flow]
+path = "{folder}"
+[[rules]]
+name = "Policy"
+direction = "inbound"
+action = "lambda"
+senders = ["*"]
+function = "flow"
+timeout-minutes = 240
+"""
+
+
+def write_flow(folder: Path, policy: str) -> str:
+    """Write mailflow with a policy into a folder. Return the configuration of a local WorkMail whose inbound mail passes it."""
+    shutil.copy(ROOT / "functions" / "mailflow" / "app.py", folder)
+    (folder / "policy.yaml").write_text(policy, "utf-8")
+    return _FLOW.format(folder=folder.as_posix())
 
 
 def hold_policy(*rules: dict[str, Any], **top: Any) -> Policy:

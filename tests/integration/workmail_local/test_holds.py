@@ -1,15 +1,13 @@
 """Mail that a policy holds, in the local WorkMail: the mail to approvers, decisions, several holds and state machines."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from mailhooks.contract import ActionType
 from mailhooks.report_names import HoldState
-from tests.support.holds import parse_mail
+from tests.support.holds import parse_mail, write_flow
 from tests.support.waiting import wait_until
-from workmail_local.config.functions import ROOT
 from workmail_local.errors import InvalidArgument, NotNow, UnknownMessage
 from workmail_local.mail.history import Destination, MessageTrace, State
 from workmail_local.mail.search_query import SearchQuery
@@ -34,27 +32,11 @@ rules:
     do: { subject_tag: "[EXTERNAL]" }
 """
 
-RULES = """
-organization = {{ domains = ["example.com"] }}
-[functions.flow]
-path = "{folder}"
-[[rules]]
-name = "Policy"
-direction = "inbound"
-action = "lambda"
-senders = ["*"]
-function = "flow"
-fallback = "default"
-timeout-minutes = 240
-"""
-
 
 @pytest.fixture(scope="module")
 def wm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalWorkMail]:
     folder = tmp_path_factory.mktemp("flow")
-    shutil.copy(ROOT / "functions" / "mailflow" / "app.py", folder)
-    (folder / "policy.yaml").write_text(POLICY)
-    with LocalWorkMail(RULES.format(folder=folder.as_posix())) as workmail:
+    with LocalWorkMail(write_flow(folder, POLICY)) as workmail:
         yield workmail
 
 

@@ -1,7 +1,6 @@
 """Decisions on held mail in a browser: on the page of the local WorkMail, and on the real approval page of the approver."""
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -9,10 +8,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailhooks.report_names import HoldState
 from tests.integration.workmail_local.web.test_browser_looks import CONTRAST, TOO_WIDE
-from tests.support.holds import parse_mail
+from tests.support.holds import parse_mail, write_flow
 from tests.support.local_pages import serving_pages
 from tests.support.waiting import wait_until
-from workmail_local.config.functions import ROOT
 from workmail_local.mail.history import Destination, State
 from workmail_local.workmail import LocalWorkMail
 
@@ -25,26 +23,12 @@ rules:
     do:
       hold: {{ approvers: [boss@example.com], timeout: 230m, on_timeout: drop }}
 """
-RULES = """
-organization = {{ domains = ["example.com"] }}
-[functions.flow]
-path = "{folder}"
-[[rules]]
-name = "Policy"
-direction = "inbound"
-action = "lambda"
-senders = ["*"]
-function = "flow"
-timeout-minutes = 240
-"""
 
 
 @pytest.fixture(scope="module")
 def wm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalWorkMail]:
     folder = tmp_path_factory.mktemp("flow")
-    shutil.copy(ROOT / "functions" / "mailflow" / "app.py", folder)
-    (folder / "policy.yaml").write_text(POLICY)
-    with LocalWorkMail(RULES.format(folder=folder.as_posix())) as workmail:
+    with LocalWorkMail(write_flow(folder, POLICY)) as workmail:
         yield workmail
 
 
