@@ -193,9 +193,9 @@ def test_subscriptions_that_are_not_recorded_count_to_the_three_and_do_not_affec
 
 
 def test_an_unknown_mailbox_does_not_affect_the_others(kept: Kept) -> None:
-    result = kept.keep(wanted(), wanted("nobody@example.com"), wanted(BEN))
+    result = kept.keep(wanted(), wanted("unknown@example.com"), wanted(BEN))
     assert (result.made, [(failed.mailbox, str(error)) for failed, error in result.failures]) == (
-        *(2, [("nobody@example.com", "Subscribe: the server responded with ErrorNonExistentMailbox")]),
+        *(2, [("unknown@example.com", "Subscribe: the server responded with ErrorNonExistentMailbox")]),
     )
 
 

@@ -102,7 +102,7 @@ class Reporter:
         try:
             self._log(request)
             self._count(request)
-        except Exception as problem:  # noqa: BLE001
+        except Exception as problem:  # noqa: BLE001 - the response is worth more than its log line
             sys.stderr.write(f"mailhooks: this request's log line or metrics are missing ({type(problem).__name__})\n")
         self._cold = False
 

@@ -126,7 +126,7 @@ class Reporter:
         try:
             self._log(text, dict(line), seconds, level, error)
             self._count(counts, seconds, error)
-        except Exception as problem:  # noqa: BLE001
+        except Exception as problem:  # noqa: BLE001 - the answer is worth more than its log line
             sys.stderr.write(f"mailhooks: this call's log line or metrics are missing ({type(problem).__name__})\n")
         self._cold = False
 

@@ -150,7 +150,7 @@ def test_a_notification_of_a_laptops_mail_is_not_posted_elsewhere(accounts: Any,
 
 def test_an_unknown_mailbox_a_group_or_a_pull_subscription_is_refused(accounts: Any, responder: Responder) -> None:
     with pytest.raises(ErrorNonExistentMailbox):
-        subscribe(accounts("nobody@example.com"), responder)
+        subscribe(accounts("unknown@example.com"), responder)
     with pytest.raises(ErrorInvalidSubscriptionRequest):
         accounts().subscribe_to_pull(event_types=("NewMailEvent",))
 

@@ -42,7 +42,7 @@ def test_a_message_is_an_event_and_a_saved_file_changes_the_subscriptions(tmp_pa
         wait_until(lambda: wm.ews.subscriptions.list_states())
         wm.send(MESSAGE)
         wait_until(lambda: [each["detail-type"] for each in queue.receive_all()] == ["WorkMail NewMail"])
-        write(tmp_path, entry, {"name": "nobody", "mailboxes": ["nobody@example.com"]})
+        write(tmp_path, entry, {"name": "unknown", "mailboxes": ["unknown@example.com"]})
         wait_until(lambda: len(reports) == 2)
     assert reports == [
         "push subscriptions: 1 made",

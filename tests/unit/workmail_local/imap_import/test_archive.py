@@ -40,7 +40,7 @@ def test_folders_and_files_keep_the_order_of_the_file_in_each_folder(tmp_path: P
     "name, expected",
     [
         ("../../etc/passwd", "etc/passwd"),
-        ("/root/.ssh/id", "root/.ssh/id"),
+        ("/etc/ssh/key", "etc/ssh/key"),
         ("A/./B/../C.eml", "A/B/C.eml"),
         ("A//B/\x00", "A/B"),
         ("A\\B/c.eml", "A\\B/c.eml"),
