@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs/licences.md"
 LAYERS: Final = ("mailhooks", "availability")
+"""The layer of all functions first: the other contains no package that this one contains (see its Makefile)."""
 
 _READ_FROM_THE_TEXT: Final = {
     "aws-lambda-powertools": "MIT-0",
@@ -66,14 +67,21 @@ def render(page: str) -> str:
 
 
 def packages(layer: str) -> list[Package]:
-    """Return the packages that a layer pins.
+    """Return the packages in a layer: those that it pins, without those in the layer of all functions.
 
     Raises:
         PackageNotFoundError: a package is not installed: `make requirements` pins each one for the development environment too.
         SystemExit: another version is installed, or its metadata name no licence.
     """
-    pins = (ROOT / "layers" / layer / "requirements.txt").read_text("utf-8")
-    return [_package(name, version) for name, version in re.findall(r"^([\w.-]+)==(\S+)", pins, re.MULTILINE)]
+    pins = _read_pins(layer)
+    if layer != LAYERS[0]:
+        pins = {name: version for name, version in pins.items() if name not in _read_pins(LAYERS[0])}
+    return [_package(name, version) for name, version in pins.items()]
+
+
+def _read_pins(layer: str) -> dict[str, str]:
+    text = (ROOT / "layers" / layer / "requirements.txt").read_text("utf-8")
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
 
 
 def _package(name: str, version: str) -> Package:
