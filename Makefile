@@ -161,8 +161,9 @@ dist: $(VENV)/.ready-run  ## the wheel and the source archive in dist/
 # The pins are for every platform, with hashes, and without the address of the package index.
 requirements:  ## pin the requirements of the *.in files
 	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv
-	@$(call PIN,requirements-run.txt) pyproject.toml --extra local requirements-run.in
-	@$(call PIN,requirements-dev.txt) pyproject.toml --extra local requirements-run.in requirements-dev.in -c requirements-run.txt
+	@$(call PIN,requirements-run.txt) pyproject.toml --extra local --extra gateway requirements-run.in
+	@$(call PIN,requirements-dev.txt) pyproject.toml --extra local --extra gateway requirements-run.in requirements-dev.in -c requirements-run.txt
+	@$(call PIN,requirements-gateway.txt) pyproject.toml --extra gateway requirements-run.in -c requirements-run.txt
 	@for name in requirements-sam requirements-scan requirements-servers requirements-docs; do $(call PIN,$$name.txt) $$name.in; done
 	@$(call PIN_LAYER,mailhooks)
 	@$(call PIN_LAYER,availability)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_OWN: Final = frozenset({"mailhooks", "workmail_local"})
+_OWN: Final = frozenset({"mailhooks", "mail_gateway", "workmail_local"})
 
 
 class LocalError(Exception):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ["layers/mailhooks/mailhooks", "workmail_local", "functions", "tests", "tools"]
+FOLDERS = ["layers/mailhooks/mailhooks", "mail_gateway", "workmail_local", "functions", "tests", "tools"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 BANNED = re.compile(

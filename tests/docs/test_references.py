@@ -7,7 +7,11 @@ import pytest
 from workmail_local.config.functions import ROOT
 
 SOURCES = [
-    *(path for folder in ("workmail_local", "layers/mailhooks", "functions", "samples") for path in sorted((ROOT / folder).rglob("*.py"))),
+    *(
+        path
+        for folder in ("workmail_local", "mail_gateway", "layers/mailhooks", "functions", "samples")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ),
     *(
         ROOT / name
         for name in (

@@ -18,6 +18,7 @@ from workmail_local.config.functions import ROOT
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 PLACES = {
     "layers/mailhooks/mailhooks": "mailhooks",
+    "mail_gateway": "mail_gateway",
     "workmail_local": "workmail_local",
     "events": "workmail_local/project/events",
     "functions": "workmail_local/project/functions",
@@ -53,8 +54,9 @@ def run(programs: Path, *command: str, folder: Path) -> subprocess.CompletedProc
     return subprocess.run(line, cwd=folder, env=clean_environment(programs), capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_wheel_has_two_packages_and_no_other_name(wheel: Path) -> None:
+def test_the_wheel_has_three_packages_and_no_other_name(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in read(wheel)} == {
+        "mail_gateway",
         "mailhooks",
         "workmail_local",
         f"workmail_hooks-{PROJECT['version']}.dist-info",
@@ -64,7 +66,7 @@ def test_the_wheel_has_two_packages_and_no_other_name(wheel: Path) -> None:
 def test_the_wheel_has_each_file_of_the_packages_and_the_samples(wheel: Path) -> None:
     found = {name: content for name, content in read(wheel).items() if ".dist-info/" not in name}
     assert found == {name: path.read_bytes() for name, path in own_files()}
-    assert {"mailhooks/py.typed", "workmail_local/py.typed", "workmail_local/workmail.toml"} <= found.keys()
+    assert {"mailhooks/py.typed", "mail_gateway/py.typed", "workmail_local/py.typed", "workmail_local/workmail.toml"} <= found.keys()
 
 
 def test_the_wheel_has_the_licence(wheel: Path) -> None:
@@ -118,6 +120,7 @@ def test_uninstalling_leaves_nothing(wheel: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "--python", programs / "python", "uninstall", "--quiet", "--yes", "workmail-hooks"]
     subprocess.run(command, check=True, env=clean_environment())
     assert before - {each.name for each in site.iterdir()} == {
+        "mail_gateway",
         "mailhooks",
         "workmail_local",
         f"workmail_hooks-{PROJECT['version']}.dist-info",

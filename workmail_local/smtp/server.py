@@ -12,12 +12,12 @@ from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
 
+from mail_gateway.smtp.content_reader import ContentReader
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from workmail_local.config.smtp import Smtp, Tls
 from workmail_local.mail.submission import Acceptor
 from workmail_local.servers import HOST, ShortageLog, listen
-from workmail_local.smtp.content_reader import ContentReader
 from workmail_local.smtp.handler import Handler
 from workmail_local.smtp.login_guard import FAILURES_A_CONNECTION, LoginGuard
 

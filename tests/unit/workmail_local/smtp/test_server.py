@@ -9,10 +9,10 @@ from aiosmtpd.smtp import SMTP
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_gateway.smtp.content_reader import ContentReader
 from mailhooks.contract import FlowDirection
 from tests.support.smtp_peers import MemoryAcceptor
 from workmail_local.smtp import server
-from workmail_local.smtp.content_reader import ContentReader
 from workmail_local.smtp.handler import Handler
 from workmail_local.smtp.login_guard import LoginGuard
 from workmail_local.smtp.server import EnhancedSmtp

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workmail_local.smtp.content_reader import ContentReader
+from mail_gateway.smtp.content_reader import ContentReader
 
 _LIMIT = 1000
 _CONTENT = st.lists(st.sampled_from([b"\r\n", b".", b"..", b"\r", b"\n", b"a", b"\r\n.", b"\n.\n", b"\r\n\r\n", b"x" * 70])).map(b"".join)

@@ -1,0 +1,1 @@
+"""The milter: decisions in the SMTP dialogue of Postfix, Sendmail and Stalwart."""

@@ -1,0 +1,1 @@
+"""The gateway: SMTP or LMTP in, SMTP out."""
