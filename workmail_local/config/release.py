@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from mailhooks.address_patterns import Pattern
+from mailhooks.relay.addresses import is_mailbox
 from workmail_local.config.toml_reader import Table
-from workmail_local.mail.addresses import is_mailbox
 from workmail_local.servers import is_loopback
 
 _KEYS: Final = ("host", "port", "tls", "user", "password-variable", "allowed-recipients", "mail-from", "ca-file")

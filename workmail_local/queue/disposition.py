@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mailhooks.contract import FlowDirection
+from mailhooks.relay.dsn import may_bounce, write_bounce
 from workmail_local.config.configuration import Configuration
 from workmail_local.mail.history import Destination, RecipientResult, RuleRun
 from workmail_local.mail.job import DeliveryJob
 from workmail_local.mail.submission import Submission
-from workmail_local.queue.dsn import may_bounce, write_bounce
 from workmail_local.queue.smtp_gateway import send_to_gateway
 from workmail_local.storage.maildir import MaildirStore, name_delivery
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Final
 
+from mailhooks.relay.addresses import is_mailbox
 from workmail_local.config.configuration import Configuration
 from workmail_local.config.release import Encryption, ReleaseServer
 from workmail_local.errors import InvalidField, LocalError, NotNow, UnknownMessage
-from workmail_local.mail.addresses import is_mailbox
 from workmail_local.mail.history import History, MessageTrace, RuleRun
 from workmail_local.mail.release import Release, ReleaseOutcome, ReleaseResult
 from workmail_local.mail.verdict import unique_addresses

@@ -11,7 +11,7 @@ from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Se
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_RECIPIENTS
-from workmail_local.mail.addresses import is_mailbox
+from mailhooks.relay.addresses import is_mailbox
 from workmail_local.mail.submission import Acceptor, Submission, TemporarilyRefused
 from workmail_local.smtp.ehlo_keywords import list_ehlo_keywords
 

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
+from mailhooks.relay.addresses import is_mailbox
 from workmail_local.config.problems import FileProblem
 from workmail_local.config.release import ReleaseServer
 from workmail_local.config.smtp import Tls
 from workmail_local.errors import LocalError, NotNow
 from workmail_local.ews.subscriptions import SubscriptionState
-from workmail_local.mail.addresses import is_mailbox
 from workmail_local.mail.history import MessageTrace
 from workmail_local.mail.release import Release
 from workmail_local.mail.submission import Submission

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mailhooks.relay.addresses import is_mailbox
+from mailhooks.relay.dsn import MAX_HEADER_OCTETS, may_bounce, write_bounce
 from tests.support.mail import CORPUS, header_blocks
-from workmail_local.mail.addresses import is_mailbox
-from workmail_local.queue.dsn import MAX_HEADER_OCTETS, may_bounce, write_bounce
 
 ORIGINAL = b"From: Ana <ana@example.net>\r\nSubject: Hello\r\nMessage-ID: <1.x@example.net>\r\n\r\nThe body\r\n"
 WHEN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

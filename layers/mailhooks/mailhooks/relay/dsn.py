@@ -12,9 +12,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final
 
-from mailhooks.contract.limits import MAX_LINE_OCTETS
 from mailhooks.mime.headers import scan
-from workmail_local.mail.addresses import is_mailbox
+from mailhooks.relay.addresses import is_mailbox
 
 MAX_HEADER_OCTETS: Final = 64 * 1024
 """Octets of the original's header that a notification returns, at most."""
@@ -31,7 +30,9 @@ _STATUS: Final = "5.7.1"
 _POLICY: Final = SMTP.clone(max_line_length=76)
 """Quoted-printable has lines of at most 76 characters (RFC 2045 section 6.7)."""
 
-_MAX_LINE: Final = MAX_LINE_OCTETS - len("\r\n")
+_MAX_LINE: Final = 998
+"""Octets of a line without its line end, at most (RFC 5322 section 2.1.1)."""
+
 _LINE_ENDS: Final = re.compile("\r\n|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _MESSAGE_ID: Final = re.compile(rb"<[!-;=?A-~]+@[!-;=?A-~]+>")
