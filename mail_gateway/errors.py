@@ -1,5 +1,9 @@
-"""The errors of the gateway and the milter. Each message names the mistake and the remedy."""
+"""The errors of commands. Each message names the mistake and the remedy."""
 
 
-class GatewayError(Exception):
+class CommandError(Exception):
+    """A command cannot run."""
+
+
+class GatewayError(CommandError):
     """A gateway or a milter cannot start."""

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from mail_gateway.errors import CommandError
+
 _OWN: Final = frozenset({"mailhooks", "mail_gateway", "workmail_local"})
 
 
-class LocalError(Exception):
+class LocalError(CommandError):
     """A command cannot run. No message has been processed."""
 
 
@@ -112,11 +114,11 @@ class NotNow(LocalError):
 
 
 class MissingPackage(LocalError, ImportError):
-    """A package of the extra `local` is not installed."""
+    """A package of an extra is not installed."""
 
 
 @contextmanager
-def explain_missing_package() -> Iterator[None]:
+def explain_missing_package(extra: str = "local") -> Iterator[None]:
     """Raise MissingPackage with the command that installs a package when an import of it fails."""
     try:
         yield
@@ -124,4 +126,4 @@ def explain_missing_package() -> Iterator[None]:
         name = (error.name or "").partition(".")[0]
         if not name or name in _OWN | sys.stdlib_module_names:
             raise
-        raise MissingPackage(f"the package {name} is not installed: pip install 'workmail-hooks[local]'") from error
+        raise MissingPackage(f"the package {name} is not installed: pip install 'workmail-hooks[{extra}]'") from error

@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mail_gateway.errors import CommandError
 from workmail_local.cli.options import DECISIONS, build_parser, read_domains
 from workmail_local.console.plain_errors import describe_os_error
-from workmail_local.errors import LocalError, explain_missing_package
+from workmail_local.errors import explain_missing_package
 
 if TYPE_CHECKING:
     from workmail_local.policy_tools.trial import TrialOptions
@@ -49,13 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run_command(options: argparse.Namespace) -> int:
     try:
-        with explain_missing_package():
+        with explain_missing_package("gateway" if options.command == "gateway" else "local"):
             return _COMMANDS[options.command](options)
     except BrokenPipeError:
         raise
     except OSError as error:
         return _fail(options.command, describe_os_error(error))
-    except LocalError as error:
+    except CommandError as error:
         return _fail(options.command, str(error))
     except Exception as error:
         if os.environ.get(TRACEBACK):

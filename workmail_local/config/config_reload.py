@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from mail_gateway.errors import CommandError
 from workmail_local.config.configuration import Configuration, load_configuration
 from workmail_local.config.problems import FileProblem
 from workmail_local.console.plain_errors import describe_error
 from workmail_local.console.style import format_count
-from workmail_local.errors import LocalError
 
 
 class ConfigReload:
@@ -54,7 +54,7 @@ class ConfigReload:
         """Load the file. A file with an error, or saved in part, does not replace a valid configuration."""
         try:
             self._configuration = load_configuration(self._path)
-        except (LocalError, OSError) as error:
+        except (CommandError, OSError) as error:
             why, kept = describe_error(error), "the configuration before it stays in force"
             self._problem = FileProblem(self._path.name, getattr(error, "line", 0), why, kept)
             self._report(f"{self._path.name} has changed, but has an error, so {kept}: {why}")

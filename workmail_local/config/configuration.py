@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from mail_gateway.toml_reader import ConfigurationError, Source, Table
 from mailhooks.address_patterns import ascii_domain, parse_domain
 from mailhooks.contract import FlowDirection
 from workmail_local.config.directory import Directory, read_directory
@@ -20,7 +21,6 @@ from workmail_local.config.gateways import Gateway, read_gateways
 from workmail_local.config.push import Push, read_push
 from workmail_local.config.release import ReleaseServer, read_release
 from workmail_local.config.smtp import Smtp, read_smtp
-from workmail_local.config.toml_reader import ConfigurationError, Source, Table
 from workmail_local.config.web import Web, read_web
 from workmail_local.config.webhook import Webhook, read_webhook
 from workmail_local.mail.addresses import domain_of

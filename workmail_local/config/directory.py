@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Final
 
+from mail_gateway.toml_reader import Table
 from mailhooks.address_patterns import canonical
-from workmail_local.config.toml_reader import Table
 from workmail_local.mail.addresses import domain_of, expand_group
 
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"\\()\[\]]{1,64}@[^\s@<>,;]+")

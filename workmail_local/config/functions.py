@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from mail_gateway.toml_reader import ConfigurationError, Table
 from mailhooks.errors import SettingsError
 from mailhooks.settings import parse_json
 from mailhooks.suggestions import suggest
-from workmail_local.config.toml_reader import ConfigurationError, Table
 from workmail_local.console.plain_errors import describe_error
 from workmail_local.errors import InvalidSettings, UnknownFunction
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from workmail_local.config.toml_reader import Table
+from mail_gateway.toml_reader import Table
 from workmail_local.servers import is_loopback
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from mail_gateway.toml_reader import Table
 from workmail_local.config.functions import Function, project_function
-from workmail_local.config.toml_reader import Table
 
 _FUNCTION: Final = "push"
 _KEEPER_TIMEOUT_S: Final = 240.0

@@ -7,9 +7,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
+from mail_gateway.toml_reader import Table
 from mailhooks.address_patterns import Pattern
 from mailhooks.relay.addresses import is_mailbox
-from workmail_local.config.toml_reader import Table
 from workmail_local.servers import is_loopback
 
 _KEYS: Final = ("host", "port", "tls", "user", "password-variable", "allowed-recipients", "mail-from", "ca-file")

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from workmail_local.config.toml_reader import Table
+from mail_gateway.toml_reader import Table
 
 
 class Tls(StrEnum):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from workmail_local.config.toml_reader import Table
+from mail_gateway.toml_reader import Table
 from workmail_local.errors import InvalidArgument, LocalError
 
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from workmail_local.config.toml_reader import Table
+from mail_gateway.toml_reader import Table
 from workmail_local.mail.history import State
 from workmail_local.mail.search_query import SearchQuery
 

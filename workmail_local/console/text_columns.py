@@ -2,10 +2,9 @@
 
 import unicodedata
 
+from mail_gateway.text import escape_controls
 
-def escape_controls(text: str) -> str:
-    """Escape control characters: text from mail must not control a terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+__all__ = ["count_columns", "escape_controls", "fit"]
 
 
 def count_columns(text: str) -> int:

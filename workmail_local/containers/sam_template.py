@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import yaml
 
+from mail_gateway.errors import CommandError
 from workmail_local.config.functions import Settings, read_settings
-from workmail_local.errors import InvalidSettings, LocalError
+from workmail_local.errors import InvalidSettings
 
 BUILT: Final = Path(".aws-sam", "build", "template.yaml")
 """The template that `sam build` writes in the current folder: of this project, or of another."""
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         write_local_template(options.template, read_settings(options.env_vars))
-    except (LocalError, OSError) as error:
+    except (CommandError, OSError) as error:
         print(f"workmail_local.containers.sam_template: {error}", file=sys.stderr)
         return 2
     return 0

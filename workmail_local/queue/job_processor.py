@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from mail_gateway.errors import CommandError
 from mailhooks.contract import MailFlowEvent
 from workmail_local.config.configuration import Configuration
 from workmail_local.console.style import format_count
-from workmail_local.errors import LocalError
 from workmail_local.mail.history import Attempt, State
 from workmail_local.mail.job import DeliveryJob
 from workmail_local.mail.verdict import Delivery, apply_verdict
@@ -45,7 +45,7 @@ class JobProcessor:
         maildirs: stores delivered mail.
         store: the messages in transit, which the Message Flow API serves.
         configuration: returns the current configuration.
-        find_function: returns the invoker of a function, by name, and the function's timeout in seconds. Raises LocalError.
+        find_function: returns the invoker of a function, by name, and the function's timeout in seconds. Raises CommandError.
         dead_letter: stores the event of an abandoned asynchronous invocation: function name, event, error.
         pass_time: lets the time of a held message pass; see `Holds.pass_time`.
         speed: divides the pauses between attempts.
@@ -152,7 +152,7 @@ class JobProcessor:
         try:
             invoker, timeout_s = self.find_function(job.run.function)
             invocation = invoker.invoke(job.event or {}, str(uuid.uuid4()), min(timeout_s, limit_s or timeout_s))
-        except LocalError as error:
+        except CommandError as error:
             invocation = Invocation(error=str(error), unloadable=True)
         for logged in find_problems(invocation.log):
             add = job.with_failures if logged.is_failure else job.with_notes if logged.level == "WARNING" else job.with_problems

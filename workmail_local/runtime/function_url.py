@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from mail_gateway.errors import CommandError
 from workmail_local.errors import LocalError
 from workmail_local.runtime.invocation import Invoker
 from workmail_local.servers import HttpServer
@@ -79,7 +80,7 @@ class FunctionUrl:
             if invocation.error is not None:
                 raise InvalidResponse(invocation.error)
             return build_response(invocation.response)
-        except LocalError as error:
+        except CommandError as error:
             self._report(f"the function URL answers 502: {error}")
             return PlainTextResponse("Internal Server Error", 502)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from mail_gateway.errors import CommandError
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
 from mailhooks.relay.addresses import is_mailbox
@@ -197,6 +198,6 @@ class Actions:
             return Invocation(error=error)
         try:
             invoker, timeout_s = self._wm.mail_server.find_function(name)
-        except LocalError as error:
+        except CommandError as error:
             return Invocation(error=str(error))
         return invoker.invoke(request, str(uuid.uuid4()), min(timeout_s, _PROVIDER_LIMIT_S))

@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from workmail_local.errors import InvalidField, LocalError, UnknownMessage
+from mail_gateway.errors import CommandError
+from workmail_local.errors import InvalidField, UnknownMessage
 from workmail_local.mail.documents import to_document
 from workmail_local.queue.release import AlreadyReleased
 from workmail_local.web.content import load_trace
@@ -79,7 +80,7 @@ async def _submit(site: Site, request: Request, field: str, act: Callable[[int, 
             raise HTTPException(404, str(error)) from None
         except InvalidField as error:
             return show_trace_with(site, request, form, (error.field, str(error)), status=422)
-        except LocalError as error:
+        except CommandError as error:
             confirm = {"confirm": isinstance(error, AlreadyReleased)}
             return show_trace_with(site, request, {**form, **confirm}, (field, _as_sentence(str(error))), status=find_status(error))
 

@@ -6,10 +6,11 @@ from typing import Final
 
 from starlette.exceptions import HTTPException
 
-from workmail_local.errors import LocalError, NotNow, SpoolError, UnknownMessage
+from mail_gateway.errors import CommandError
+from workmail_local.errors import NotNow, SpoolError, UnknownMessage
 from workmail_local.queue.release import ReleaseFailed
 
-_STATUSES: Final[tuple[tuple[type[LocalError], int], ...]] = (
+_STATUSES: Final[tuple[tuple[type[CommandError], int], ...]] = (
     (UnknownMessage, 404),
     (NotNow, 409),
     (ReleaseFailed, 502),
@@ -17,7 +18,7 @@ _STATUSES: Final[tuple[tuple[type[LocalError], int], ...]] = (
 )
 
 
-def find_status(error: LocalError) -> int:
+def find_status(error: CommandError) -> int:
     """Return the status of an error; 400 for one that the request caused."""
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
 
@@ -27,5 +28,5 @@ def raise_as_status() -> Iterator[None]:
     """Raise HTTPException in place of an error of an action, with its status and its text."""
     try:
         yield
-    except LocalError as error:
+    except CommandError as error:
         raise HTTPException(find_status(error), str(error)) from None

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from mail_gateway.toml_reader import ConfigurationError
 from tests.support.push_queue import EventQueue
 from tests.support.waiting import wait_until
 from workmail_local.config.configuration import load_configuration
-from workmail_local.config.toml_reader import ConfigurationError
 from workmail_local.workmail import LocalWorkMail
 
 CONFIGURATION = """

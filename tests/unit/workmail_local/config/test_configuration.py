@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from mail_gateway.toml_reader import ConfigurationError
 from mailhooks.contract import FlowDirection
 from workmail_local.config import configuration
 from workmail_local.config.configuration import SAMPLE_FILE, Configuration, load_configuration
 from workmail_local.config.functions import ROOT, read_settings
 from workmail_local.config.gateways import Gateway
-from workmail_local.config.toml_reader import ConfigurationError
 from workmail_local.rules.matching import match_rules
 from workmail_local.rules.rule import RuleAction
 

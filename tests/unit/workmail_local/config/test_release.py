@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from mail_gateway.toml_reader import ConfigurationError
 from workmail_local.config.configuration import load_configuration
 from workmail_local.config.release import Encryption
-from workmail_local.config.toml_reader import ConfigurationError
 from workmail_local.config.webhook import Webhook
 from workmail_local.mail.history import State
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from mail_gateway.toml_reader import ConfigurationError
 from workmail_local.config.configuration import load_configuration
 from workmail_local.config.smtp import Smtp, Tls
-from workmail_local.config.toml_reader import ConfigurationError
 
 ORGANIZATION = 'organization = { domains = ["example.com"] }\n'
 

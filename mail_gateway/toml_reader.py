@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from mail_gateway.errors import CommandError
+from mail_gateway.text import escape_controls
 from mailhooks.suggestions import suggest
-from workmail_local.console.text_columns import escape_controls
-from workmail_local.errors import LocalError
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ _SHOWN: Final = 80
 """Characters of a value in an error message."""
 
 
-class ConfigurationError(LocalError):
+class ConfigurationError(CommandError):
     """A configuration is invalid.
 
     Attributes:
