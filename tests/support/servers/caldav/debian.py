@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -32,13 +32,16 @@ class Missing(Exception):
     """This machine cannot run the servers. The text is the reason, and what to do."""
 
 
-def require() -> None:
+def require(packages: Mapping[str, str] = PACKAGES) -> None:
     """Install the packages that are missing.
+
+    Args:
+        packages: a file of each package.
 
     Raises:
         Missing: this user cannot install them, or apt-get fails.
     """
-    if reason := _install():
+    if reason := _install(tuple(packages.items())):
         raise Missing(reason)
 
 
@@ -58,10 +61,10 @@ def unpack(package: str, same_version_as: str, folder: Path) -> None:
 
 
 @cache
-def _install() -> str:
+def _install(packages: tuple[tuple[str, str], ...]) -> str:
     """Install the missing packages once a process. Return why that is not possible, or nothing."""
-    missing = [name for name, file in PACKAGES.items() if not any(Path("/").glob(file[1:]))]
-    advice = f"install {' '.join(PACKAGES)}"
+    missing = [name for name, file in packages if not any(Path("/").glob(file[1:]))]
+    advice = f"install {' '.join(name for name, _ in packages)}"
     if os.geteuid():
         return f"the servers need root, to run each as its own user: use a container of Debian, and {advice}"
     if not missing:
