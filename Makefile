@@ -117,7 +117,7 @@ check: $(VENV)/.ready-dev $(SAM_VENV)/.ready scan  ## ruff, mypy --strict, impor
 scan: $(SCAN_VENV)/.ready  ## scan the templates for weak settings, without network
 	@$(SCAN_VENV)/bin/python -m tools.scan $(TEMPLATES)
 
-e2e: $(VENV)/.ready-dev $(SAM_VENV)/.ready  ## sam build and sam local invoke in real Lambda containers (reports what it skips without Docker)
+e2e: $(VENV)/.ready-dev $(SAM_VENV)/.ready  ## sam local invoke in real Lambda containers, and mail through Postfix (reports what it skips without Docker or root)
 	@$(PY) -m pytest tests/e2e -rs
 
 walkthrough:  ## follow README.md and docs/deploy.md word for word in a clean container (reports that it skips them without Docker)
