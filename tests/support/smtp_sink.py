@@ -5,7 +5,6 @@ aiosmtpd changes or rejects odd content (long lines, for example), so that it ca
 
 import asyncio
 import re
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ _LONGEST_END: Final = len(b"\r\n.\r\n")
 
 
 class Step(StrEnum):
-    """A moment of a transaction, before the server's reply."""
+    """A moment of a transaction: before the reply to a command, within the content, and after acceptance but before its reply."""
 
     MAIL = "MAIL"
     RCPT = "RCPT"
@@ -37,14 +36,12 @@ class Received:
     Attributes:
         parameters: of MAIL, such as `BODY=8BITMIME`.
         content: its exact octets; dot-stuffing alone is undone.
-        client_name: the common name of the client's certificate.
     """
 
     mail_from: str
     recipients: tuple[str, ...]
     content: bytes
     parameters: tuple[str, ...] = ()
-    client_name: str = ""
 
     @property
     def fields(self) -> bytes:
@@ -59,7 +56,7 @@ class Sink:
         refused: replies to RCPT by address, such as `550 5.1.1 No such user`.
         extensions: of the reply to EHLO.
         lenient: whether a bare CR or LF around a dot ends content too, as in servers open to SMTP smuggling.
-        on_step: called before a reply; a step's effect on the server is complete, so that a message is accepted before Step.ACCEPTED.
+        on_step: called in each step, in a thread of its own.
     """
 
     lenient: bool = False
@@ -79,11 +76,11 @@ class Sink:
 
 
 @contextmanager
-def run_sink(sink: Sink | None = None, context: ssl.SSLContext | None = None) -> Iterator[Sink]:
-    """Run a server on a free port of the loopback interface, with STARTTLS if it has a context."""
+def run_sink(sink: Sink | None = None) -> Iterator[Sink]:
+    """Run a server on a free port of the loopback interface."""
     sink = sink or Sink()
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(lambda *streams: _serve(sink, context, *streams), "127.0.0.1", 0))
+    server = loop.run_until_complete(asyncio.start_server(lambda *streams: _serve(sink, *streams), "127.0.0.1", 0))
     sink.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -104,17 +101,16 @@ async def _close(server: asyncio.Server) -> None:
     await asyncio.gather(*sessions, return_exceptions=True)
 
 
-async def _serve(sink: Sink, context: ssl.SSLContext | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _serve(sink: Sink, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     sink.connections += 1
     with suppress(ConnectionError, asyncio.IncompleteReadError):
-        await _Session(sink, context, reader, writer).run()
+        await _Session(sink, reader, writer).run()
     writer.close()
 
 
 class _Session:
-    def __init__(self, sink: Sink, context: ssl.SSLContext | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, sink: Sink, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._sink = sink
-        self._context = context
         self._reader = reader
         self._writer = writer
         self._mail_from = ""
@@ -130,9 +126,6 @@ class _Session:
             match verb.upper():
                 case "EHLO" | "LHLO":
                     await self._greet()
-                case "STARTTLS" if self._context:
-                    await self._reply("220 2.0.0 Ready")
-                    await self._writer.start_tls(self._context)
                 case "MAIL":
                     await self._begin(rest)
                 case "RCPT":
@@ -149,8 +142,7 @@ class _Session:
                     await self._reply("500 5.5.2 Unknown command")
 
     async def _greet(self) -> None:
-        encrypted = self._writer.get_extra_info("ssl_object") is not None
-        offered = ["sink.example.net", *self._sink.extensions, *(["STARTTLS"] if self._context and not encrypted else [])]
+        offered = ["sink.example.net", *self._sink.extensions]
         await self._reply("\r\n".join([*(f"250-{each}" for each in offered[:-1]), f"250 {offered[-1]}"]))
 
     async def _begin(self, argument: str) -> None:
@@ -172,22 +164,23 @@ class _Session:
             return
         await self._reply("354 Go ahead", Step.DATA)
         content = await self._read_content()
-        await self._notify(Step.CONTENT)
-        certificate = self._writer.get_extra_info("peercert") or {}
-        name = next((value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"), "")
-        self._sink.received.append(Received(self._mail_from, tuple(self._recipients), content, self._parameters, name))
+        self._sink.received.append(Received(self._mail_from, tuple(self._recipients), content, self._parameters))
         self._recipients = []
         await self._reply("250 2.0.0 Accepted", Step.ACCEPTED)
 
     async def _read_content(self) -> bytes:
         # As the end of the command's line, because a lone dot right after DATA ends an empty message.
         self._buffer[:0] = b"\r\n"
-        content = await self._read_until(_LENIENT_END if self._sink.lenient else _END)
+        content = await self._read_until(_LENIENT_END if self._sink.lenient else _END, Step.CONTENT)
         lines = content[:-3] if content.endswith(b"\r\n.\r\n") else _LENIENT_END.sub(b"\r\n", content)
         return lines.replace(b"\r\n.", b"\r\n")[2:]
 
-    async def _read_until(self, end: re.Pattern[bytes]) -> bytes:
-        """Read up to and including an end. Raises IncompleteReadError if the client closes the connection before it."""
+    async def _read_until(self, end: re.Pattern[bytes], step: Step | None = None) -> bytes:
+        """Read up to and including an end, which is the given step if it does not arrive at once.
+
+        Raises:
+            IncompleteReadError: the client closed the connection before it.
+        """
         searched = 0
         while not (found := end.search(self._buffer, searched)):
             searched = max(0, len(self._buffer) - _LONGEST_END)
@@ -195,6 +188,9 @@ class _Session:
             if not octets:
                 raise asyncio.IncompleteReadError(bytes(self._buffer), None)
             self._buffer += octets
+            if step and not end.search(self._buffer, searched):
+                await self._notify(step)
+                step = None
         octets = bytes(self._buffer[: found.end()])
         del self._buffer[: found.end()]
         return octets

@@ -4,6 +4,7 @@ Examples:
     make bench
     make bench ONLY=cold,warm
     make bench ONLY=container
+    make bench ONLY=postfix
     make bench ONLY=local MESSAGES=2000
     make bench BASE=../another-checkout
 """
@@ -15,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tools.bench import availability, container, functions, instructions, large, local, memory, policy, profile, search, tls
+from tools.bench import availability, container, functions, instructions, large, local, memory, policy, postfix, profile, search, tls
 from tools.bench.copies import ROOT, Copy, make_copy
 from tools.bench.measure import print_bars
 
@@ -34,13 +35,19 @@ SECTIONS: dict[str, Section] = {
     "local": lambda copies, _folder: local.main(copies, int(os.environ.get("MESSAGES") or local.MESSAGES)),
     "search": lambda _copies, _folder: search.main(),
     "container": container.main,
+    "postfix": lambda _copies, _folder: postfix.main(int(os.environ.get("MESSAGES") or postfix.MESSAGES)),
 }
-ON_REQUEST = frozenset({"container"})  # it builds layers, which needs minutes
+ON_REQUEST = frozenset({"container", "postfix"})  # they need minutes, for layers that are built and for packages that are installed
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description="Measure this project on this machine.")
-    parser.add_argument("--only", default="", metavar="SECTION,...", help=f"some of {', '.join(SECTIONS)}; default: all but container")
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="SECTION,...",
+        help=f"some of {', '.join(SECTIONS)}; default: all but {' and '.join(sorted(ON_REQUEST))}",
+    )
     parser.add_argument("--base", default="", metavar="FOLDER,...", help="other checkouts, which are measured in turn with this one")
     options = parser.parse_args()
     chosen = options.only.split(",") if options.only else [name for name in SECTIONS if name not in ON_REQUEST]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.postfix.gateways import run_gateways
 from tests.e2e.postfix.mail_path import MailPath, run_mail_path
+from tests.support.gateway_process import GatewayProcess
 from tests.support.servers.caldav.debian import Missing
 
 
@@ -25,3 +27,9 @@ def mail_path(folder: Path) -> Iterator[MailPath]:
             yield path
     except Missing as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def gateways(mail_path: MailPath, folder: Path) -> Iterator[dict[str, GatewayProcess]]:
+    with run_gateways(mail_path, folder) as processes:
+        yield processes
