@@ -10,8 +10,8 @@ import pytest
 from mailhooks.aws.hold_table import HoldKey, HoldTable
 from mailhooks.aws.rate_counter import DynamoRates
 from mailhooks.contract.limits import BUCKET_PATTERN
+from mailhooks.core.holds.approval_links import Link, make_link, read_link
 from mailhooks.deadline import Deadline
-from mailhooks.hooks.approval_links import Link, make_link, read_link
 from tests.infrastructure.stack import ROOT, Stack, read_template
 from tests.infrastructure.test_functions import EVERYTHING
 from tests.support.moto_account import use_moto_account

@@ -7,8 +7,8 @@ from urllib.parse import urlencode, urlsplit
 
 from mailhooks.aws import hold_table
 from mailhooks.aws.hold_table import HoldKey, HoldRecord, HoldTable
+from mailhooks.core.holds.approval_links import PARAMETER, make_link
 from mailhooks.deadline import Deadline
-from mailhooks.hooks.approval_links import PARAMETER, make_link
 from mailhooks.hooks.functions.approve import approve_handler
 from mailhooks.settings import Settings
 from tests.support.holds import make_holds_table

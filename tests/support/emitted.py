@@ -15,6 +15,8 @@ from mailhooks.availability.function import report as availability_report
 from mailhooks.availability.provider import LookupStats
 from mailhooks.aws.hold_table import HoldKey, HoldRecord
 from mailhooks.contract import MailFlowEvent, Verdict
+from mailhooks.core.evaluator import FixedPolicy
+from mailhooks.core.policy_source import PolicySource
 from mailhooks.errors import (
     CannotChangeSafely,
     InvalidContentLocation,
@@ -29,8 +31,7 @@ from mailhooks.errors import (
 from mailhooks.hooks import approval_report
 from mailhooks.hooks.approval_report import RequestRecord
 from mailhooks.hooks.invocation import Mail, Record
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
-from mailhooks.hooks.policy_source import PolicySource
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.hooks.report import Reporter
 from mailhooks.hooks.runtime import async_hook, sync_hook
 from mailhooks.report_names import HoldState

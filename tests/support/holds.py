@@ -16,11 +16,12 @@ from urllib.parse import parse_qs, urlsplit
 from mailhooks.aws.approval_mail import ApprovalRequest, make_mail
 from mailhooks.aws.hold_table import HoldKey, HoldRecord
 from mailhooks.contract import MailFlowEvent
+from mailhooks.core.evaluator import FixedPolicy
+from mailhooks.core.holds.approval_links import Link, read_link
+from mailhooks.core.holds.aws_holds import AwsHolds
 from mailhooks.deadline import Deadline
-from mailhooks.hooks.approval_links import Link, read_link
-from mailhooks.hooks.holds import AwsHolds
 from mailhooks.hooks.invocation import Mail, Reply
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.policy import Policy
 from mailhooks.report_names import HoldState
 from mailhooks.settings import Settings

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mailhooks.core.content_changes import apply_changes
+from mailhooks.core.evaluator import FixedPolicy
 from mailhooks.deadline import Deadline
-from mailhooks.hooks.content_changes import apply_changes
 from mailhooks.hooks.invocation import Mail, Reply, to_reply
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.hooks.preflight import prepare_change
 from mailhooks.hooks.runtime import Handler, sync_hook
 from mailhooks.mime.message import Message

@@ -10,6 +10,8 @@ import pytest
 from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import TransientError
+from mailhooks.hooks.policy_hook import make_verdict
+from mailhooks.hooks.workmail import WORKMAIL
 from mailhooks.policy import Outcome, Policy, PolicyError, Services, load
 from tests.support.mail import parsed
 from workmail_local.policy_tools.memory_services import MemoryPerson
@@ -109,13 +111,21 @@ def unlisted_mail(raw: bytes = PLAIN, **event: Any) -> Mail:
 
 
 def evaluate(policy: Policy, sample: Mail, **more: Any) -> Outcome:
-    return policy.evaluate(sample.event, sample.raw, services=sample.services, now=sample.now, **more)
+    return policy.evaluate(
+        sample.event,
+        sample.raw,
+        platform=WORKMAIL,
+        authserv_ids=WORKMAIL.authserv_ids,
+        services=sample.services,
+        now=sample.now,
+        **more,
+    )
 
 
 def actions_by_recipient(outcome: Outcome) -> dict[str, str]:
     """Return each recipient's action in the response to WorkMail, and under `"*"` the action of all others."""
     found: dict[str, str] = {}
-    for entry in outcome.verdict().to_response()["actions"]:
+    for entry in make_verdict(outcome).to_response()["actions"]:
         for address in entry.get("recipients", ["*"]):
             assert address not in found
             found[address] = entry["action"]["type"]
@@ -126,5 +136,5 @@ def match_conditions(when: dict[str, Any], sample: Mail, **rule: Any) -> set[str
     """Return the recipients that conditions match; `""` for those that a truncated event omits. No condition may fail."""
     outcome = evaluate(make_policy({"when": when, "do": "drop", **rule}), sample)
     assert outcome.failures == ()
-    outcome.verdict().to_response()
+    make_verdict(outcome).to_response()
     return set(outcome.verdicts)

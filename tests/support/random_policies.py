@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from mailhooks.hooks.policy_hook import make_verdict
 from mailhooks.policy import Outcome, Policy, Services
 from tests.support.hostile_mail import HOSTILE
 from tests.support.mail import CORPUS
@@ -116,7 +117,7 @@ def policy_of(rules: list[Rule]) -> Policy:
 def summarize(outcome: Outcome) -> Any:
     """Return everything in an outcome that has an effect."""
     return (
-        outcome.verdict().to_response(),
+        make_verdict(outcome).to_response(),
         outcome.added,
         [(wanted.rule.name, wanted.change.name, wanted.recipients) for wanted in outcome.changes],
         [(wanted.rule.name, wanted.effect, wanted.recipients) for wanted in outcome.effects],

@@ -25,7 +25,7 @@ OTHER_CONDITIONS: Final = {
 }
 """Modules of conditions that the policy built with mailflow does not have."""
 
-HOLDS: Final = {"mailhooks.hooks.holds", "mailhooks.aws.hold_table", "mailhooks.aws.approval_mail", "mailhooks.hooks.state_machine_holds"}
+HOLDS: Final = {"mailhooks.core.holds", "mailhooks.aws.hold_table", "mailhooks.aws.approval_mail"}
 """Modules of the action `hold`, which the policy built with mailflow does not have."""
 
 BACKENDS: Final = {"exchangelib", "lxml", "msal", "jwt", "google.auth", "cryptography", "boto3", "botocore.session"}

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from mailhooks.contract import FlowDirection, MailFlowEvent
+from mailhooks.envelope import Envelope, FlowDirection
+from mailhooks.hooks.policy_hook import make_verdict
 from mailhooks.policy import Policy, Services, load
 from tools.bench import mail
 from tools.bench.measure import print_bar, print_times, time_call
@@ -31,7 +32,7 @@ def main() -> None:
     for name, call, runs, limit in (
         ("load, from YAML", lambda: load(text), 5, LOAD_LIMIT_MS),
         ("load, from JSON", lambda: load(json.dumps(document)), 5, LOAD_LIMIT_MS),
-        ("evaluate, and the response", lambda: rules.evaluate(event, raw).verdict().to_response(), ROUNDS, EVALUATE_LIMIT_MS),
+        ("evaluate, and the response", lambda: make_verdict(rules.evaluate(event, raw)).to_response(), ROUNDS, EVALUATE_LIMIT_MS),
     ):
         times = [time_call(call) for _ in range(runs)]
         print_times(name, times)
@@ -82,9 +83,9 @@ def _do(number: int) -> list[Any]:
     return [["junk"], [{"count": f"M{number}"}], [headers], [{"bounce": f"No {number % 7}"}]][number % 4]
 
 
-def to(count: int) -> MailFlowEvent:
+def to(count: int) -> Envelope:
     recipients = tuple(f"user{number}@example.com" for number in range(count))
-    return MailFlowEvent("2018-10-10", "s1@example.net", recipients, None, "Café and more", "m-1", "i-1", FlowDirection.INBOUND)
+    return Envelope("s1@example.net", recipients, None, "Café and more", "m-1", "i-1", FlowDirection.INBOUND)
 
 
 def _measure_people() -> None:
@@ -105,7 +106,7 @@ def _measure_contacts() -> None:
     print(f"First contacts of {RECIPIENTS} recipients: {statistics.median(times):.2f} ms")
 
 
-def _with_tags(event: MailFlowEvent) -> MailFlowEvent:
+def _with_tags(event: Envelope) -> Envelope:
     return replace(event, recipients=tuple(address.replace("@", "+tag@") for address in event.recipients))
 
 
@@ -216,7 +217,7 @@ def _make_word_file(xml: bytes) -> bytes:
     return holder.getvalue()
 
 
-def _find_median(rules: Policy, event: MailFlowEvent, raw: bytes) -> float:
+def _find_median(rules: Policy, event: Envelope, raw: bytes) -> float:
     return statistics.median(time_call(lambda: rules.evaluate(event, raw)) for _ in range(ROUNDS))
 
 

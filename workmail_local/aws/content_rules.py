@@ -20,9 +20,8 @@ from mailhooks.contract.limits import (
     MAX_LINE_OCTETS,
     MAX_MESSAGE_BYTES,
     REQUIRED_HEADERS,
-    SES_UNSUPPORTED_EXTENSIONS,
-    UNIQUE_HEADERS,
 )
+from mailhooks.mail_limits import SES_UNSUPPORTED_EXTENSIONS, UNIQUE_HEADERS
 from mailhooks.mime.headers import scan
 
 MAX_DEPTH = 50

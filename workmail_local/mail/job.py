@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple, Self
 
+from mailhooks.actions import DEFAULT
 from mailhooks.contract import Action, FlowDirection
-from mailhooks.contract.verdict import DEFAULT
 from workmail_local.mail.event_builder import HeaderSummary
 from workmail_local.mail.history import RuleRun
 

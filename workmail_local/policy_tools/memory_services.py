@@ -79,7 +79,7 @@ class MemoryContacts:
 
 
 class MemoryHolds:
-    """Holds that all have the same state. Implements `mailhooks.hooks.side_effects_base.Holds`.
+    """Holds that all have the same state. Implements `mailhooks.core.side_effects_base.Holds`.
 
     Args:
         reason: of a rejection.

@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from mailhooks.hooks.content_changes import AppliedChanges
+from mailhooks.core.content_changes import AppliedChanges
 from mailhooks.mime.message import Message
 from mailhooks.policy import RuleFailed
 from mailhooks.policy.evaluation.action_words import describe_action

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mailhooks.hooks.content_changes import ChangedContent
+from mailhooks.core.content_changes import ChangedContent
 from mailhooks.policy import Policy, RuleFailed
 from mailhooks.policy.evaluation.action_words import describe_action
 from workmail_local.errors import NoEnvelope

@@ -10,8 +10,9 @@ from typing import Any
 
 from mailhooks.content.template import read_values
 from mailhooks.contract import ContractError, MailFlowEvent
-from mailhooks.hooks.content_changes import AppliedChanges, ChangedContent, apply_changes, change_content
+from mailhooks.core.content_changes import AppliedChanges, ChangedContent, apply_changes, change_content
 from mailhooks.hooks.preflight import Rejection, rejections_of_edits
+from mailhooks.hooks.workmail import WORKMAIL
 from mailhooks.mime.headers import scan
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services, Trace
@@ -79,7 +80,14 @@ class Trial:
         """Evaluate the policy for a message. Holds without a decision stay open in the outcome. Raises as `Policy.evaluate`."""
         self._time = now.timestamp()
         evaluation = self.policy.start_evaluation(
-            message.event, message.raw, services=self._services, domains=self.domains, now=now, trace=trace
+            message.event,
+            message.raw,
+            platform=WORKMAIL,
+            authserv_ids=WORKMAIL.authserv_ids,
+            services=self._services,
+            domains=self.domains,
+            now=now,
+            trace=trace,
         )
         return evaluation.outcome(self._holds.decide if self._holds else None)
 
@@ -176,4 +184,4 @@ def carry_out_changes(message: TrialMessage, outcome: Outcome) -> ChangedContent
     if not outcome.changes:
         return ChangedContent(outcome)
     content = Message(message.raw)
-    return change_content(content, outcome, read_values(content, message.event.mail_from))
+    return change_content(content, outcome, read_values(content, message.event.mail_from), WORKMAIL)

@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple
 from mailhooks.aws.hold_table import HoldRecord, HoldTable
 from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
-from mailhooks.hooks.earlier_decision import token
 from mailhooks.report_names import HoldState
 from workmail_local.aws.state_machines import Execution, StateMachines
 from workmail_local.mail.history import MessageTrace
@@ -116,7 +115,7 @@ class Holds:
     def _read_records(self, job: DeliveryJob) -> list[HoldRecord]:
         if job.event is None:
             return []
-        found = self._table.list_of_invocation(token(MailFlowEvent.parse(job.event)), Deadline.after(_TIMEOUT_S))
+        found = self._table.list_of_invocation(MailFlowEvent.parse(job.event).token, Deadline.after(_TIMEOUT_S))
         return sorted(found, key=lambda record: (record.created_at, record.rule))
 
     def _list_executions(self, job: DeliveryJob) -> list[Execution]:

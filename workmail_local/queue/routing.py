@@ -4,9 +4,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
+from mailhooks.actions import DEFAULT
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import Action, ActionType, FlowDirection, MailFlowEvent
-from mailhooks.contract.verdict import DEFAULT
 from workmail_local.config.configuration import Configuration
 from workmail_local.errors import InvalidArgument
 from workmail_local.mail.event_builder import HeaderSummary, build_event

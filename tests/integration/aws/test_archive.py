@@ -6,16 +6,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from mailhooks.aws.archive import Archiver
-from mailhooks.contract import FlowDirection, MailFlowEvent
+from mailhooks.core.side_effects import make_envelope
 from mailhooks.deadline import Deadline
+from mailhooks.envelope import Envelope, FlowDirection
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
-from mailhooks.hooks.side_effects import make_envelope
 from workmail_local.cli.main import main
 from workmail_local.workmail import LocalWorkMail
 
@@ -52,11 +51,9 @@ def test_the_received_message_and_its_envelope_are_stored(wm: LocalWorkMail, s3:
 
 
 def test_a_stored_copy_can_be_replayed(wm: LocalWorkMail, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    event = MailFlowEvent("2019-07-28", "ana@example.net", ("ben@example.com",), None, "Hello", "m-1", INVOCATION, FlowDirection.INBOUND)
+    event = Envelope("ana@example.net", ("ben@example.com",), None, "Hello", "m-1", INVOCATION, FlowDirection.INBOUND)
     raw = b"From: list@example.org\r\nTo: everybody@example.org\r\nSubject: Hello\r\n\r\nHello\r\n"
-    Archiver().archive(
-        wm.bucket, "mail/", INVOCATION, raw, make_envelope(cast(Any, SimpleNamespace(event=event))), deadline=Deadline.after(20)
-    )
+    Archiver().archive(wm.bucket, "mail/", INVOCATION, raw, make_envelope(event), deadline=Deadline.after(20))
     for key in (MESSAGE, SHEET):
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(read(s3, wm.bucket, key))

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from mailhooks.hooks.approval_links import PARAMETER
+from mailhooks.core.holds.approval_links import PARAMETER
 from mailhooks.hooks.approval_page import REASON_CHARACTERS
 from mailhooks.hooks.functions.approve import approve_handler
 from mailhooks.report_names import HoldState

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from mailhooks.aws.policy_providers import make_fetcher
+from mailhooks.core.evaluator import FixedPolicy
+from mailhooks.core.policy_source import PolicySource
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
-from mailhooks.hooks.policy_source import PolicySource
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.hooks.runtime import sync_hook
 from mailhooks.policy import PolicyError
 from tests.support.hooks import settings

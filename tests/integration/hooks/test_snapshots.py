@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from mailhooks.hooks.policy_source import PolicySource
+from mailhooks.core.policy_source import PolicySource
 from tests.support.backends import request
 from tests.support.mail import event
 from tests.support.serving import Quiet, serving

@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from mailhooks.aws.hold_table import HoldKey, HoldRecord
-from mailhooks.hooks.approval_links import PARAMETER, make_link
+from mailhooks.core.holds.approval_links import PARAMETER, make_link
 from tests.integration.rights.deployment import KEY, POLICY, Case, Run
 from tests.support.approvals import SECRET, URL, make_event, put_record
 from tests.support.backends import request

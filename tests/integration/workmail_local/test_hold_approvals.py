@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from mailhooks.contract import FlowDirection
-from mailhooks.hooks.approval_links import make_link, read_link
+from mailhooks.core.holds.approval_links import make_link, read_link
 from mailhooks.report_names import HoldState
 from tests.support.holds import parse_mail
 from tests.support.waiting import wait_until

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.content.header_changes import HeaderChanges
+from mailhooks.core.evaluator import FixedPolicy
 from mailhooks.errors import CannotChangeSafely
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.mime import encoded_words
 from mailhooks.mime.headers import scan
 from mailhooks.policy import Policy

@@ -4,8 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from mailhooks.core.holds.approval_links import PARAMETER, ForgedLink, Link, make_link, read_link
 from mailhooks.errors import Misconfigured
-from mailhooks.hooks.approval_links import PARAMETER, ForgedLink, Link, make_link, read_link
 
 SECRET = "kY3vT9wQ2mZ7xB5nR8cL4jH6gF1dS0pA"
 URL = "https://abc.lambda-url.eu-west-1.on.aws/"

@@ -156,7 +156,7 @@ class Schedule:
 
 def test_each_hold_ends_in_one_state_and_no_recipient_gets_held_mail_before(monkeypatch: pytest.MonkeyPatch) -> None:
     # One mail after the other, so that a seed repeats its schedule.
-    monkeypatch.setattr("mailhooks.hooks.approval_requests._PARALLEL", 1)
+    monkeypatch.setattr("mailhooks.core.holds.approval_requests._PARALLEL", 1)
     ends = set()
     for seed in range(_SCHEDULES):
         schedule = Schedule(random.Random(seed))

@@ -1,14 +1,14 @@
 """Notifications are sent when the change is written: each names the verdict that WorkMail gets, and a retry sends it again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
-from mailhooks.contract import Verdict
+from mailhooks.core.side_effects_base import SideEffects
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MessageFrozen, MessageRejected, Misconfigured, ServiceFailed
 from mailhooks.hooks.runtime import Mail
-from mailhooks.hooks.side_effects_base import SideEffects
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.rules.rule import Notify
 from tests.unit.hooks.test_policy_hook_failures import BOTH, WITH_EXE, Content, by_recipient, flow
@@ -29,8 +29,8 @@ class Sent(SideEffects):
     puts: list[int] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
 
-    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
-        self.verdicts.append(tuple(verdict.types))
+    def notify(self, effect: Notify, mail: Mail, rule: str, verdicts: Sequence[str], deadline: Deadline) -> None:
+        self.verdicts.append(tuple(verdicts))
         self.puts.append(self.content.puts)
         if self.errors:
             raise self.errors.pop(0)
@@ -82,7 +82,7 @@ def test_a_retry_sends_the_notification_if_the_first_attempt_ended_before():
     content = Content(raw=WITH_EXE)
 
     class Ended(SideEffects):
-        def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
+        def notify(self, effect: Notify, mail: Mail, rule: str, verdicts: Sequence[str], deadline: Deadline) -> None:
             raise SystemExit
 
     with pytest.raises(SystemExit):

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from mailhooks.contract import Verdict
+from mailhooks.core.evaluator import FixedPolicy
+from mailhooks.core.side_effects_base import SideEffects
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MessageFrozen, Misconfigured, ResourceNotFoundException, TransientError
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.hooks.runtime import Handler, HookFailed, Mail
-from mailhooks.hooks.side_effects_base import SideEffects
 from mailhooks.policy import load
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.facts.services import Services

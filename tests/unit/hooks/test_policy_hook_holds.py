@@ -10,11 +10,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mailhooks.contract import Verdict
+from mailhooks.core.evaluator import FixedPolicy
+from mailhooks.core.side_effects_base import Holds, SideEffects, fail_action
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, ServiceFailed, StillHeld, TransientError
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.hooks.runtime import Handler, async_hook
-from mailhooks.hooks.side_effects_base import Holds, SideEffects, fail_action
 from mailhooks.policy import Outcome, Policy, RuleFailed, Services
 from mailhooks.policy.rules.rule import Archive, Notify
 from mailhooks.report_names import HoldState

@@ -8,9 +8,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mailhooks.content.header_changes import tag_edits
-from mailhooks.contract.limits import SES_SINGLE_HEADERS, UNIQUE_HEADERS
+from mailhooks.contract.limits import SES_SINGLE_HEADERS
 from mailhooks.hooks import preflight
 from mailhooks.hooks.preflight import Code, Rejection, blocking, rejections, rejections_of_edits
+from mailhooks.mail_limits import UNIQUE_HEADERS
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.message import Message, scan
 from mailhooks.mime.part_content import total_size

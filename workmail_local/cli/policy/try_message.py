@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from mailhooks.content.change import OnUnmodifiable
-from mailhooks.hooks.content_changes import AppliedChanges
+from mailhooks.core.content_changes import AppliedChanges
+from mailhooks.hooks.policy_hook import make_verdict
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
 from mailhooks.policy.evaluation.action_words import describe_action
@@ -80,7 +81,7 @@ def _to_json(
         "held": is_held(outcome),
         "holds": [_hold_document(each, outcome) for each in outcome.holds],
         "retry": str(failed) if failed else "",
-        "response": None if failed else outcome.verdict().to_response(),
+        "response": None if failed else make_verdict(outcome).to_response(),
         "changes": [{"rule": each.rule.name, "change": describe_action(each.change)} for each in applied],
         "effects": [{"rule": each.rule.name, "effect": describe_action(each.effect)} for each in outcome.effects],
         "failures": [each._asdict() for each in outcome.failures],
@@ -154,7 +155,7 @@ def _outcome(outcome: Outcome, applied: AppliedChanges, style: Style) -> Iterato
     yield from _show("Effects", effects)
     yield from _show("Mixed", [f'rule "{name}" wants its change for only some recipients who get the message' for name in outcome.mixed])
     yield from _show("Failed", describe_failures(outcome))
-    yield from _show("Answer", [f"{format_count(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
+    yield from _show("Answer", [f"{format_count(len(make_verdict(outcome).to_response()['actions']), 'action')} for WorkMail"])
 
 
 def _list_unneeded(outcome: Outcome, applied: AppliedChanges) -> list[WantedChange]:

@@ -1,7 +1,7 @@
 """Sends the mail that asks an approver to decide on a held message, by Amazon SES.
 
 The mail has the envelope and the subject of the message, and nothing else of it: the rest is on the page behind the link. It is sent raw
-(permission ses:SendRawEmail), because only a raw mail can have `Auto-Submitted` and the mark of `mailhooks.hooks.approval_marks`.
+(permission ses:SendRawEmail), because only a raw mail can have `Auto-Submitted` and the mark of `mailhooks.core.holds.approval_marks`.
 """
 
 import html

@@ -7,7 +7,8 @@ or without quotation marks. A list of values to remove can never be complete, so
 import re
 from typing import Final
 
-from mailhooks.contract.limits import IMMUTABLE_HEADERS, REQUIRED_HEADERS, UNIQUE_HEADERS
+from mailhooks.contract.limits import IMMUTABLE_HEADERS, REQUIRED_HEADERS
+from mailhooks.mail_limits import UNIQUE_HEADERS
 
 REMOVED: Final = "<...>"
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Self
 
 from mailhooks.content import filetypes, zip_archives
 from mailhooks.content.template import Template
-from mailhooks.contract.limits import MAX_MESSAGE_BYTES, SES_UNSUPPORTED_EXTENSIONS
+from mailhooks.mail_limits import SES_UNSUPPORTED_EXTENSIONS
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Part
 from mailhooks.patterns import compile_late
@@ -21,6 +21,9 @@ Reason: %%Reason%%
 """
 
 EXECUTABLE: Final = "executable"
+
+_LARGEST_SIZE: Final = 40 * 1024 * 1024
+"""Octets, as in the schema of the policy. WorkMail has no larger message."""
 """A value of `true_types` for all of `filetypes.EXECUTABLES`."""
 
 _MAX_FILES_IN_TEXT: Final = 1000
@@ -115,8 +118,8 @@ class AttachmentRules:
         Raises:
             ValueError: a value is invalid, or a rule cannot match any attachment.
         """
-        if not 0 <= max_octets < MAX_MESSAGE_BYTES:
-            raise ValueError(f"use a size below {MAX_MESSAGE_BYTES} bytes, or 0 for any size")
+        if not 0 <= max_octets < _LARGEST_SIZE:
+            raise ValueError(f"use a size below {_LARGEST_SIZE} bytes, or 0 for any size")
         rules = cls(
             extensions=frozenset(_extension(value) for value in extensions),
             types=frozenset(_type(value) for value in types),

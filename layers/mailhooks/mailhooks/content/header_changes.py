@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from mailhooks.contract.limits import IMMUTABLE_HEADERS, UNIQUE_HEADERS
+from mailhooks.mail_limits import UNIQUE_HEADERS
 from mailhooks.mime import encoded_words
 from mailhooks.mime.case_folding import fold_subject
 from mailhooks.mime.displayed_text import read_field
@@ -20,12 +20,13 @@ _NAME: Final = compile_late(r"(?=[!-~]*[A-Za-z])[A-Za-z0-9_.+-]{1,76}")
 VARIABLE: Final = compile_late(r"%%[\w ]{1,40}%%|%%\w{1,40}|\w{1,40}%%")
 """A variable, also without its end or with a space, such as `%%FromName` and `%%From Name%%`: it would be displayed as it is."""
 
-_PROTECTED: Final = IMMUTABLE_HEADERS | {"subject", "mime-version", "auto-submitted", "to", "cc", "bcc", "delivered-to"}
+_PROTECTED: Final = frozenset("message-id from sender date subject mime-version auto-submitted to cc bcc delivered-to".split())
 _PROTECTED_PREFIXES: Final = ("content-", "received", "return-path", "resent-", "dkim-", "domainkey-", "arc-", "authentication-results")
 """Fields and prefixes of fields that must not be changed.
 
-WorkMail's immutable fields; the subject, which has a tag; fields of the body and of the envelope; trace and authentication fields, which
-belong to servers (RFC 5321 section 4.4, RFC 8601 section 5); Auto-Submitted, which RFC 5293 forbids to delete.
+The fields that identify a message and its author, whose changes WorkMail rejects, too; the subject, which has a tag; fields of the body
+and of the envelope; trace and authentication fields, which belong to servers (RFC 5321 section 4.4, RFC 8601 section 5); Auto-Submitted,
+which RFC 5293 forbids to delete.
 """
 
 _UNSTRUCTURED: Final = frozenset({"comments", "keywords", "organization", "content-description"})

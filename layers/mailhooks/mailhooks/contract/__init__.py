@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from mailhooks.contract.errors import ContractError
-from mailhooks.contract.event import FlowDirection, MailFlowEvent, check_event
-from mailhooks.contract.verdict import Action, ActionType, Verdict, check_response
+from mailhooks.actions import Action, ActionType
+from mailhooks.contract.event import MailFlowEvent, check_event
+from mailhooks.contract.verdict import Verdict, check_response
+from mailhooks.envelope import FlowDirection
+from mailhooks.errors import ContractError
 
 if TYPE_CHECKING:
     from mailhooks.contract.availability import check_availability_request, check_availability_response

@@ -1,21 +1,8 @@
-"""The error of all contract checks."""
+"""The words of contract errors."""
 
+from mailhooks.errors import ContractError
 
-class ContractError(ValueError):
-    """A document breaks WorkMail's contract, or requests what WorkMail would reject.
-
-    Attributes:
-        pointer: the place in the document, as a JSON Pointer (RFC 6901); `""` is the whole document.
-        expected: the value that the contract requires there.
-        got: the *type* of the value that is there ("a string of 12 characters"). Never its content, because the error's text is logged and
-            an event contains addresses and subjects.
-    """
-
-    def __init__(self, pointer: str, expected: str, got: str) -> None:
-        super().__init__(f"at {pointer or 'the top'}: expected {expected}, got {got}")
-        self.pointer = pointer
-        self.expected = expected
-        self.got = got
+__all__ = ["ContractError", "describe_kind"]
 
 
 def describe_kind(value: object) -> str:

@@ -1,20 +1,13 @@
 """The event of a Run Lambda rule, as a dataclass."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from mailhooks.contract.schema import check
+from mailhooks.envelope import Envelope, FlowDirection
 
 KNOWN_SUMMARY_VERSIONS: Final = frozenset({"2018-10-10", "2019-07-28"})
 """The versions of the event's layout that WorkMail has sent so far. A new one marks an incompatible change (guide, "Lambda event data")."""
-
-
-class FlowDirection(StrEnum):
-    """The direction of a message: into the organization or out of it."""
-
-    INBOUND = "INBOUND"
-    OUTBOUND = "OUTBOUND"
 
 
 def check_event(document: object) -> None:
@@ -29,29 +22,20 @@ def check_event(document: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class MailFlowEvent:
+class MailFlowEvent(Envelope):
     """One invocation of a hook for one message (guide, "Lambda event data").
 
     Attributes:
-        summary_version: the version of the event's layout; see `KNOWN_SUMMARY_VERSIONS`.
         mail_from: the person on whose behalf the message is sent; `""` if there is none, as for a delivery report.
         recipients: the addresses of To, Cc and Bcc. Inbound: only addresses in the organization's domains.
-        sender: the user who sent the message on behalf of `mail_from`.
         subject: the subject, cut by WorkMail at 256 characters. Rules may match it; never write it back to the message.
         message_id: the key of the message's content, valid for 24 hours; in lower case, because the Message Flow API accepts no other.
         invocation_id: the same for all retries of an invocation. An event without one, as AWS's first samples are, has its message's ID.
         truncated: whether recipients are missing because the event would be larger than 128 KB.
+        summary_version: the version of the event's layout; see `KNOWN_SUMMARY_VERSIONS`.
     """
 
-    summary_version: str
-    mail_from: str
-    recipients: tuple[str, ...]
-    sender: str | None
-    subject: str
-    message_id: str
-    invocation_id: str
-    flow_direction: FlowDirection
-    truncated: bool = False
+    summary_version: str = field(kw_only=True)
 
     @classmethod
     def parse(cls, event: Any) -> Self:

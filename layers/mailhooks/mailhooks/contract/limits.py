@@ -1,8 +1,8 @@
 """Limits of WorkMail's Message Flow API for identifiers and rewritten content.
 
 Sources: the `workmailmessageflow` service model in botocore (patterns, "RawMessageContent"), the WorkMail administrator guide ("Updating
-message content with AWS Lambda", "Quotas") and the Amazon SES developer guide ("Unsupported attachment types"). AWS does
-not publish which headers are required, immutable and unique; the sets below are an assumption based on RFC 5322 section 3.6.
+message content with AWS Lambda", "Quotas"). AWS does not publish which headers are required, immutable and unique; the sets below and
+`mailhooks.mail_limits.UNIQUE_HEADERS` are an assumption based on RFC 5322 section 3.6.
 """
 
 from typing import Final
@@ -34,8 +34,7 @@ KEY_PATTERN: Final = compile_late(r"[a-zA-Z0-9\-/]{1,1024}")
 
 REQUIRED_HEADERS: Final = frozenset({"from", "date"})
 IMMUTABLE_HEADERS: Final = frozenset({"message-id", "from", "sender", "date"})
-UNIQUE_HEADERS: Final = frozenset("date from sender reply-to to cc bcc message-id in-reply-to references subject".split())
-"""Lower-case names. Unique: RFC 5322 section 3.6. Whether MIME fields are unique for WorkMail is not published."""
+"""Lower-case names."""
 
 SES_SINGLE_HEADERS: Final = frozenset(
     """
@@ -50,13 +49,3 @@ SES_SINGLE_HEADERS: Final = frozenset(
 )
 """Lower-case names of headers that Amazon SES accepts once (developer guide, "Header fields"). It is an assumption that WorkMail uses this
 list, and received mail has some of them twice, such as DKIM-Signature."""
-
-SES_UNSUPPORTED_EXTENSIONS: Final = frozenset(
-    """
-    .ade .adp .app .asp .bas .bat .cer .chm .cmd .com .cpl .crt .csh .der .exe .fxp .gadget .hlp .hta .inf .ins .isp .its .js .jse
-    .ksh .lib .lnk .mad .maf .mag .mam .maq .mar .mas .mat .mau .mav .maw .mda .mdb .mde .mdt .mdw .mdz .msc .msh .msh1 .msh1xml
-    .msh2 .msh2xml .mshxml .msi .msp .mst .ops .pcd .pif .plg .prf .prg .ps1 .ps1xml .ps2 .ps2xml .psc1 .psc2 .reg .scf .scr .sct
-    .shb .shs .sys .tmp .url .vb .vbe .vbs .vps .vsmacros .vss .vst .vsw .vxd .ws .wsc .wsf .wsh .xnk
-    """.split()
-)
-"""File name extensions of attachments that Amazon SES, and so PutRawMessageContent, rejects."""

@@ -4,39 +4,18 @@ Guide sections: "Synchronous Run Lambda response schema", "... action limits", a
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final, Self
 
+from mailhooks.actions import DEFAULT, Action, ActionType
 from mailhooks.address_patterns import ADDRESS, canonical
-from mailhooks.contract.errors import ContractError
-from mailhooks.contract.event import FlowDirection, MailFlowEvent
 from mailhooks.contract.limits import MAX_RECIPIENTS
 from mailhooks.contract.schema import check
+from mailhooks.envelope import Envelope, FlowDirection
+from mailhooks.errors import ContractError
 
 MAX_RESPONSE_BYTES: Final = 256 * 1024
-
-
-class ActionType(StrEnum):
-    """The actions for a recipient. The last two exist for inbound mail only."""
-
-    DEFAULT = "DEFAULT"
-    DROP = "DROP"
-    BOUNCE = "BOUNCE"
-    BYPASS_SPAM_CHECK = "BYPASS_SPAM_CHECK"
-    MOVE_TO_JUNK = "MOVE_TO_JUNK"
-
-    @property
-    def inbound_only(self) -> bool:
-        return self in {ActionType.BYPASS_SPAM_CHECK, ActionType.MOVE_TO_JUNK}
-
-    @property
-    def delivers(self) -> bool:
-        """Whether WorkMail delivers the message to the recipient."""
-        return self not in {ActionType.DROP, ActionType.BOUNCE}
-
 
 PRECEDENCE: Final = {
     FlowDirection.INBOUND: (
@@ -54,37 +33,6 @@ DECISION: the guide ("Sender and recipient patterns") calls the winner "the most
 as the order of its two lists. Its outbound list begins with Default, which restricts nothing. We follow the lists: they are the definition,
 the guide's one example (Drop before Bounce) agrees with them, and in doubt the mail is sent.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """An action and, for a bounce, its text.
-
-    Raises:
-        ContractError: an action other than BOUNCE has a bounce text.
-    """
-
-    type: ActionType
-    bounce_message: str = ""
-
-    def __post_init__(self) -> None:
-        if self.bounce_message and self.type is not ActionType.BOUNCE:
-            raise ContractError("/actions/-/action/parameters/bounceMessage", "no bounce text, as the action is no BOUNCE", "a string")
-
-    @classmethod
-    def from_dict(cls, action: Mapping[str, Any]) -> Self:
-        """Read the `action` of a response that is already checked."""
-        parameters = action.get("parameters") or {}
-        return cls(ActionType(action["type"]), parameters.get("bounceMessage", ""))
-
-    def to_dict(self) -> dict[str, Any]:
-        action: dict[str, Any] = {"type": str(self.type)}
-        if self.bounce_message:
-            action["parameters"] = {"bounceMessage": self.bounce_message}
-        return action
-
-
-DEFAULT: Final = Action(ActionType.DEFAULT)
 
 
 def check_response(document: object, flow_direction: str, recipients: Collection[str] = ()) -> None:
@@ -151,7 +99,7 @@ class Verdict:
     applies. Methods return the verdict, so that calls can be chained. A call that raises an error changes nothing.
 
     >>> to = ("b@example.com", "c@example.com")
-    >>> event = MailFlowEvent("2018-10-10", "a@example.net", to, None, "", "m-1", "i-1", FlowDirection.INBOUND)
+    >>> event = Envelope("a@example.net", to, None, "", "m-1", "i-1", FlowDirection.INBOUND)
     >>> Verdict(event).bounce("No such user.", to="c@example.com").to_response()["actions"][1]
     {'action': {'type': 'DEFAULT'}, 'allRecipients': True}
 
@@ -159,7 +107,7 @@ class Verdict:
         organization_domains: the domains in which an inbound verdict may add recipients (setting ORGANIZATION_DOMAINS).
     """
 
-    def __init__(self, event: MailFlowEvent, organization_domains: Collection[str] = ()) -> None:
+    def __init__(self, event: Envelope, organization_domains: Collection[str] = ()) -> None:
         self._event = event
         self._domains = frozenset(map(canonical, organization_domains))
         # An event may name one recipient in several spellings, or in one spelling twice; a response must not repeat a spelling.

@@ -13,7 +13,7 @@ from html import escape
 from typing import Final
 
 from mailhooks.aws.hold_table import AT_TIMEOUT, HoldRecord
-from mailhooks.hooks.approval_links import PARAMETER
+from mailhooks.core.holds.approval_links import PARAMETER
 from mailhooks.hooks.message_preview import TEXT_CHARACTERS, Attachment, MessagePreview, make_displayable_line
 from mailhooks.report_names import HoldState
 

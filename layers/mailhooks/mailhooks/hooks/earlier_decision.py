@@ -7,14 +7,14 @@ The changed message has a stamp that names the invocation. WorkMail creates the 
 cannot forge the stamp.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mailhooks.actions import Action
 from mailhooks.address_patterns import canonical
-from mailhooks.contract import Action, MailFlowEvent, Verdict
+from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.contract.schema import check
 from mailhooks.errors import Misconfigured, PermanentError
 from mailhooks.hooks.invocation import Mail
@@ -31,7 +31,7 @@ _NOTIFYING: Final = "notifyingRules"
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class EarlierDecision:
     """The decision of an attempt that changed the message.
 
     Attributes:
@@ -43,7 +43,7 @@ class Decision:
     notifying_rules: tuple[str, ...] = ()
 
 
-def load_earlier_decision(mail: Mail) -> Decision | None:
+def load_earlier_decision(mail: Mail) -> EarlierDecision | None:
     """Return the decision of an earlier attempt of this invocation that changed the message; None if there is none.
 
     Fetches the message. If it cannot be read, there is no earlier decision: it cannot have been changed either.
@@ -57,17 +57,17 @@ def load_earlier_decision(mail: Mail) -> Decision | None:
         return None
     # There may be other stamps: those of the outbound rule, in mail between colleagues, and any that the sender wrote.
     stamps = [field.value(message.raw).partition(b" ") for field in message.header.named(STAMP.lower())]
-    kind = next((kind for name, _, kind in stamps if name == token(mail.event).encode()), None)
+    kind = next((kind for name, _, kind in stamps if name == mail.envelope.token.encode()), None)
     if kind is None:
         return None
     if kind == _DELIVERED:
-        return Decision(mail.verdict())
+        return EarlierDecision(mail.verdict())
     store = mail.decision_store
-    text = store.load_decision(_key(mail.event), mail.deadline) if store else None
+    text = store.load_decision(_key(mail), mail.deadline) if store else None
     try:
         return _parse_decision(mail.event, text or "")
     except (ValueError, AttributeError):  # no JSON, no object, or a ContractError
-        return Decision(None)
+        return EarlierDecision(None)
 
 
 def store_decision(mail: Mail, verdict: Verdict, notifying_rules: Sequence[str] = ()) -> Edit:
@@ -83,21 +83,16 @@ def store_decision(mail: Mail, verdict: Verdict, notifying_rules: Sequence[str] 
         kind = _DELIVERED
     elif (store := mail.decision_store) is not None:
         document = verdict.to_response() | ({_NOTIFYING: list(notifying_rules)} if notifying_rules else {})
-        store.save_decision(_key(mail.event), json.dumps(document), mail.deadline)
+        store.save_decision(_key(mail), json.dumps(document), mail.deadline)
     header = mail.message.header
-    return header.appended(f"{STAMP}: {token(mail.event)} ".encode() + kind + header.newline)
+    return header.appended(f"{STAMP}: {mail.envelope.token} ".encode() + kind + header.newline)
 
 
-def token(event: MailFlowEvent) -> str:
-    """Return hexadecimal digits that name an invocation without its ID."""
-    return hashlib.sha256(f"mailhooks {event.invocation_id} {event.message_id}".encode()).hexdigest()[:32]
+def _key(mail: Mail) -> str:
+    return f"decided/{mail.envelope.token}"
 
 
-def _key(event: MailFlowEvent) -> str:
-    return f"decided/{token(event)}"
-
-
-def _parse_decision(event: MailFlowEvent, text: str) -> Decision:
+def _parse_decision(event: MailFlowEvent, text: str) -> EarlierDecision:
     """Return a stored decision. Properties that only another version of the function knows are ignored.
 
     Raises:
@@ -118,4 +113,4 @@ def _parse_decision(event: MailFlowEvent, text: str) -> Decision:
             verdict.add(added, action)
         if entry.get("allRecipients"):
             verdict.apply(action)
-    return Decision(verdict, tuple(document.get(_NOTIFYING, ())))
+    return EarlierDecision(verdict, tuple(document.get(_NOTIFYING, ())))

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
+from mailhooks.core.mail import Mail as CoreMail
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, PermanentError, StillHeld, TransientError
+from mailhooks.hooks.workmail import WORKMAIL
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.message import Message
 from mailhooks.settings import Settings
 
 if TYPE_CHECKING:
-    from mailhooks.hooks.preflight import PreparedChange, Rejection
+    from mailhooks.core.prepared_change import PreparedChange, Rejection
 
 
 class ContentStore(Protocol):
@@ -34,7 +36,7 @@ class DecisionStore(Protocol):
     def load_decision(self, key: str, deadline: Deadline) -> str | None: ...
 
 
-class Mail:
+class Mail(CoreMail):
     """One message in transit, with the event and the deadline of its invocation."""
 
     def __init__(
@@ -46,37 +48,18 @@ class Mail:
         *,
         writable: bool,
     ) -> None:
+        super().__init__(
+            event,
+            lambda: content().get(event.message_id, deadline),
+            deadline,
+            organization_domains=settings.organization_domains,
+            authserv_ids=WORKMAIL.authserv_ids,
+            logs_decision=settings.log_decision,
+            is_writable=writable,
+        )
         self.event = event
-        self.deadline = deadline
         self._content = content
-        self._settings = settings
-        self._writable = writable
-        self._message: Message | None = None
-        self._unreadable: PermanentError | Misconfigured | None = None
         self._change: Change | PreparedChange | None = None
-
-    @property
-    def message(self) -> Message:
-        """The message, fetched at the first use.
-
-        Raises:
-            PermanentError, TransientError, Misconfigured: do not catch them; the runtime handles them.
-        """
-        if self._unreadable is not None:
-            raise self._unreadable
-        if self._message is None:
-            try:
-                self._message = Message(self._content().get(self.event.message_id, self.deadline))
-            except (PermanentError, Misconfigured) as error:
-                # A second Get would fail in the same way.
-                self._unreadable = error
-                raise
-        return self._message
-
-    @property
-    def raw(self) -> bytes:
-        """The bytes of the message. Raises as `message`."""
-        return self.message.raw
 
     def edit(self, edits: Iterable[Edit], *, added_parts: int = 0, wraps: bool = False) -> None:
         """Set the change of the message, in place of an earlier one. The runtime writes it after the hook, if it changes a byte.
@@ -88,7 +71,7 @@ class Mail:
             added_parts: how many parts the edits add. The pre-flight rejects a change that adds another number.
             wraps: whether the edits put the whole message, as it is, into a new one.
         """
-        if not self._writable:
+        if not self.is_writable:
             raise TypeError("an asynchronous hook cannot change the message: WorkMail delivers it in the meantime")
         _ = self.message  # raises here, in the hook, if the message cannot be read
         self._change = Change(list(edits), added_parts, wraps)
@@ -119,37 +102,13 @@ class Mail:
 
     def verdict(self) -> Verdict:
         """Return a new verdict, which delivers to all recipients."""
-        return Verdict(self.event, self._settings.organization_domains)
-
-    @property
-    def organization_domains(self) -> frozenset[str]:
-        """The setting ORGANIZATION_DOMAINS, as `ascii_domain` writes them."""
-        return self._settings.organization_domains
-
-    @property
-    def logs_decision(self) -> bool:
-        """The setting LOG_DECISION."""
-        return self._settings.log_decision
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether WorkMail waits for the hook: false for an asynchronous rule."""
-        return self._writable
-
-    def time_left(self) -> float:
-        """Return the seconds until the deadline."""
-        return self.deadline.left()
+        return Verdict(self.event, self.organization_domains)
 
     @property
     def decision_store(self) -> DecisionStore | None:
         """The store of decisions; None if the content store is none."""
         content = self._content()
         return content if isinstance(content, DecisionStore) else None
-
-    @property
-    def message_read(self) -> Message | None:
-        """The message; None if it was not fetched."""
-        return self._message
 
 
 @dataclass(frozen=True, slots=True)

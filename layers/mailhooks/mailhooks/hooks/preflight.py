@@ -8,7 +8,7 @@ and a Put that is not attempted leaves the message unchanged without need.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final
 
 from mailhooks.content.change import Change
 from mailhooks.contract.limits import (
@@ -19,15 +19,15 @@ from mailhooks.contract.limits import (
     MAX_MESSAGE_BYTES,
     REQUIRED_HEADERS,
     SES_SINGLE_HEADERS,
-    SES_UNSUPPORTED_EXTENSIONS,
-    UNIQUE_HEADERS,
 )
+from mailhooks.core.prepared_change import PreparedChange
+from mailhooks.core.prepared_change import prepare_change as complete_change
+from mailhooks.mail_limits import SES_UNSUPPORTED_EXTENSIONS, UNIQUE_HEADERS
 from mailhooks.mime import filenames
-from mailhooks.mime.edits import Edit, splice, splice_pieces
+from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.headers import HeaderBlock
 from mailhooks.mime.headers import scan as scan_header
 from mailhooks.mime.message import AMBIGUOUS, Defect, Message, Part
-from mailhooks.mime.text.wrapping import close_multiparts
 
 _CRLF: Final = b"\r\n"
 
@@ -136,55 +136,14 @@ def blocking(found: Iterable[Rejection]) -> tuple[Rejection, ...]:
     return tuple(rejection for rejection in found if not rejection.warning)
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedChange:
-    """A change of one message in the form in which it is written.
-
-    Attributes:
-        message: as it was received.
-        edits: of `message`, with the closing delimiters that it lacks. Empty: nothing changes.
-        rejections: why WorkMail would reject the change, without warnings.
-    """
-
-    message: Message
-    edits: tuple[Edit, ...]
-    rejections: tuple[Rejection, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """The size of the changed message in octets."""
-        return len(self.message.raw) + sum(len(edit.new) - (edit.end - edit.start) for edit in self.edits)
-
-    def pieces(self) -> list[bytes | memoryview]:
-        """Return the changed message, not joined: a second copy of a large message may not fit into the function's memory."""
-        return splice_pieces(self.message.raw, self.edits)
-
-    def with_edit(self, edit: Edit) -> Self:
-        """Return the change with one more edit, before insertions at the same place. The edit is not checked."""
-        return replace(self, edits=(edit, *self.edits))
-
-
-def rejection_text(rejections: Sequence[Rejection]) -> str:
-    """Return a sentence with the first rejections, for an error."""
-    return f"WorkMail would reject the changed message: {'; '.join(map(str, rejections[:5]))}"
-
-
 def prepare_change(message: Message, change: Change | PreparedChange) -> PreparedChange:
     """Add the closing delimiters that the message lacks to a change, and check it; once only."""
     if isinstance(change, PreparedChange):
         return change
-    edits = [edit for edit in change.edits if message.raw[edit.start : edit.end] != edit.new]
-    if not edits:
-        return PreparedChange(message, ())
-    if not change.wraps and Defect.NOT_CLOSED in message.structure.defects and _is_cut_alike(message):
-        edits = close_multiparts(message, edits)
-    return PreparedChange(message, tuple(edits), blocking(rejections_of_edits(message, edits, added_parts=change.added_parts)))
-
-
-def _is_cut_alike(message: Message) -> bool:
-    """Return whether the same closing delimiters are missing in every reading."""
-    missing = close_multiparts(message, [])
-    return message.readings is not None and all(close_multiparts(reading, []) == missing for reading in message.readings)
+    prepared = complete_change(message, change)
+    if not prepared.edits:
+        return prepared
+    return replace(prepared, rejections=blocking(rejections_of_edits(message, prepared.edits, added_parts=change.added_parts)))
 
 
 def _read_changed(message: Message, edits: Sequence[Edit]) -> tuple[dict[str, list[bytes]], Message, list[Part]]:

@@ -14,10 +14,11 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import CannotChangeSafely, MailhooksError, MessageRejected, Misconfigured, PermanentError, StillHeld, TransientError
 from mailhooks.hooks.invocation import ContentStore, Mail, Record, Reply, to_reply
 from mailhooks.hooks.report import Handler, Reporter
+from mailhooks.hooks.workmail import WORKMAIL
 from mailhooks.settings import OnError, Settings, env
 
 if TYPE_CHECKING:
-    from mailhooks.hooks.preflight import PreparedChange
+    from mailhooks.core.prepared_change import PreparedChange
 
 SYNC_BUDGET_S: Final = 14.0
 """WorkMail waits 15 seconds (guide, "Synchronous Run Lambda action limits"), including the time on the network."""
@@ -211,14 +212,15 @@ class _HandlerRuntime:
             CannotChangeSafely: WorkMail would reject any change, for a fault of the received message.
             PermanentError, TransientError, Misconfigured: see `MessageFlow.put`.
         """
-        from mailhooks.hooks.preflight import prepare_change, rejection_text
+        from mailhooks.core.prepared_change import rejection_text
+        from mailhooks.hooks.preflight import prepare_change
 
         prepared = prepare_change(mail.message, change)
         if not prepared.edits:
             return None
         if prepared.rejections:
             of_message = all(rejection.before for rejection in prepared.rejections)
-            raise (CannotChangeSafely if of_message else MessageRejected)(rejection_text(prepared.rejections))
+            raise (CannotChangeSafely if of_message else MessageRejected)(rejection_text(prepared.rejections, WORKMAIL.title))
         self._content().put(mail.event.message_id, prepared.pieces(), mail.deadline)
         return prepared.size
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mailhooks.address_patterns import ascii_domain
-from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
+from mailhooks.envelope import Envelope
 from mailhooks.mime.message import Message
 from mailhooks.policy.evaluation.evaluate import Evaluation
 from mailhooks.policy.evaluation.outcome import Outcome, Trace
@@ -16,6 +16,7 @@ from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.rule import Rule
 
 if TYPE_CHECKING:
+    from mailhooks.platform import Platform
     from mailhooks.policy.facts.gateway import Gateway
 
 _SERVICE_TIMEOUT_S: Final = 10.0
@@ -50,9 +51,11 @@ class Policy:
 
     def evaluate(
         self,
-        event: MailFlowEvent,
+        envelope: Envelope,
         message: Message | bytes | Callable[[], Message],
         *,
+        platform: "Platform | None" = None,
+        authserv_ids: Collection[str] = (),
         services: Services | None = None,
         domains: Collection[str] = (),
         now: datetime | None = None,
@@ -63,6 +66,8 @@ class Policy:
 
         Args:
             message: the message or its bytes, or a function that fetches it. The function is called only if a rule needs the content.
+            platform: the mail platform; by default one without limits.
+            authserv_ids: the authserv-ids whose results of authentication are believed.
             services: the counters and the directory that conditions use.
             domains: the organization's mail domains, used if the policy has none.
             now: the time for schedules; the current time by default.
@@ -73,13 +78,26 @@ class Policy:
             RuleFailed: a rule failed whose `on_error` is retry.
             Exception: an error of the function `message`.
         """
-        return self.start_evaluation(event, message, services=services, domains=domains, now=now, deadline=deadline, trace=trace).outcome()
+        evaluation = self.start_evaluation(
+            envelope,
+            message,
+            platform=platform,
+            authserv_ids=authserv_ids,
+            services=services,
+            domains=domains,
+            now=now,
+            deadline=deadline,
+            trace=trace,
+        )
+        return evaluation.outcome()
 
     def start_evaluation(
         self,
-        event: MailFlowEvent,
+        envelope: Envelope,
         message: Message | bytes | Callable[[], Message],
         *,
+        platform: "Platform | None" = None,
+        authserv_ids: Collection[str] = (),
         services: Services | None = None,
         domains: Collection[str] = (),
         now: datetime | None = None,
@@ -89,13 +107,15 @@ class Policy:
         """Return an evaluation whose outcome is not computed yet. Arguments as for `evaluate`."""
         given = Message(message) if isinstance(message, bytes) else message
         facts = Facts(
-            event,
+            envelope,
             given if callable(given) else lambda: given,
             self.domains or frozenset(map(ascii_domain, domains)),
             services or Services(),
             now or datetime.now(UTC),
             deadline or Deadline.after(_SERVICE_TIMEOUT_S),
             gateway=self.gateway,
+            platform=platform,
+            authserv_ids=frozenset(map(str.lower, authserv_ids)),
             contact_days=self.contact_days,
             plus_addresses=self.plus_addresses,
         )

@@ -7,6 +7,7 @@ import pytest
 from mailhooks.address_patterns import Pattern
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.bounce import make_policy
+from mailhooks.hooks.policy_hook import make_verdict
 from mailhooks.policy import Policy
 from mailhooks.settings import Settings
 from tests.support.mail import parsed
@@ -19,7 +20,7 @@ def rules(*rules: dict[str, Any]) -> Policy:
 def answer(policy: Policy, *recipients: str, **event: Any) -> dict[str, str]:
     """Return the action of each recipient, and under `"*"` that of all others."""
     mail = parsed(*recipients, **event)
-    response = policy.evaluate(mail, b"").verdict().to_response()
+    response = make_verdict(policy.evaluate(mail, b"")).to_response()
     found = {}
     for entry in response["actions"]:
         for address in entry.get("recipients", ["*"]):

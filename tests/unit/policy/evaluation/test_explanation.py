@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
+from mailhooks.core.evaluator import FixedPolicy
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.policy import Trace
 from mailhooks.policy.evaluation import explanation
 from mailhooks.policy.evaluation.explanation import RuleExplanation, RuleState, describe_condition, explain_rules

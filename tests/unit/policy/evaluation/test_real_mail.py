@@ -1,8 +1,9 @@
 from contextlib import suppress
 from pathlib import Path
 
+from mailhooks.core.content_changes import apply_changes
 from mailhooks.errors import CannotChangeSafely
-from mailhooks.hooks.content_changes import apply_changes
+from mailhooks.hooks.policy_hook import make_verdict
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.policy import Services, Trace
@@ -52,7 +53,7 @@ def test_every_condition_is_evaluated_on_real_mail_and_every_change_applied_or_d
         assert {seen.condition for rule in trace.rules for seen in rule.conditions} >= CONDITION_BUILDERS.keys()
         assert {wanted.change.name for wanted in outcome.changes} == {"subject_tag", "headers", "disclaimer", "strip_attachments"}
         assert len(outcome.effects) > 3
-        outcome.verdict().to_response()
+        make_verdict(outcome).to_response()
         for wanted in outcome.changes:
             with suppress(CannotChangeSafely):
                 changed = wanted.change.change(message, VALUES)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.contract.verdict import check_response
+from mailhooks.hooks.policy_hook import make_verdict
+from mailhooks.hooks.workmail import MAX_ACTIONS
 from mailhooks.policy import Trace
-from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.facts.recipients import AddressSet, Recipients
 from mailhooks.policy.facts.regex import LineRegex
 from mailhooks.policy.loading.action_builders import VERDICT_WORDS
@@ -27,7 +28,7 @@ def names(rule: Rule) -> set[str]:
 def test_each_recipient_has_one_action_of_a_valid_response(rules: list[Rule], sample: Mail):
     outcome = evaluate(policy_of(rules), sample)
     assert outcome.failures == ()
-    response = outcome.verdict().to_response()
+    response = make_verdict(outcome).to_response()
     check_response(response, sample.event.flow_direction)
     assert len(response["actions"]) <= MAX_ACTIONS
     found = actions_by_recipient(outcome)

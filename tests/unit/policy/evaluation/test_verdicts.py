@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from mailhooks.contract import Action, ActionType, Verdict
+from mailhooks.hooks.policy_hook import make_verdict
+from mailhooks.hooks.workmail import MAX_ACTIONS, WORKMAIL
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, RuleFailed, Services
-from mailhooks.policy.evaluation.outcome import MAX_ACTIONS, Failure, filter_addable
+from mailhooks.policy.evaluation.outcome import Failure, filter_addable
 from mailhooks.policy.facts import recipients
 from mailhooks.policy.facts.recipients import RecipientSet
 from mailhooks.policy.loading.action_builders import VERDICT_WORDS
@@ -43,7 +45,7 @@ def actions(*rules: dict[str, Any], sample: Mail | None = None, **top: Any) -> d
 
 def bounce_text(text: str, sample: Mail) -> str:
     outcome = evaluate(make_policy({"name": "The rule", "do": {"bounce": text}}), sample)
-    [entry] = outcome.verdict().to_response()["actions"]
+    [entry] = make_verdict(outcome).to_response()["actions"]
     return entry["action"].get("parameters", {}).get("bounceMessage", "")
 
 
@@ -148,7 +150,7 @@ def test_bounce_texts_beyond_the_limit_of_a_response_become_one_and_change_no_de
     for added in ([], [{"do": {"add_recipients": "new@example.com"}}]):
         for truncated in (False, True):
             outcome = evaluate(make_policy(*own, *rest, *added), mail(PLAIN, *people, truncated=truncated))
-            response = outcome.verdict().to_response()
+            response = make_verdict(outcome).to_response()
             assert len(response["actions"]) <= MAX_ACTIONS
             found = actions_by_recipient(outcome)
             kinds = Counter(found.get(person, found.get("*")) for person in people)
@@ -212,12 +214,12 @@ def test_no_more_recipients_are_added_than_a_message_may_have():
     rule = {"do": {"add_recipients": [f"new{n}@example.net" for n in range(500)]}, "on_error": "apply"}
     outcome = evaluate(make_policy(rule), mail(PLAIN, *people, direction="OUTBOUND"))
     assert outcome.added == ("new0@example.net", "new1@example.net")
-    outcome.verdict().to_response()
+    make_verdict(outcome).to_response()
 
 
 def test_only_valid_addresses_are_added():
     event = parsed(A, direction="OUTBOUND")
-    assert filter_addable(event, (), ["a b@example.com", "a@b@c", "good@example.com", "x"]) == ["good@example.com"]
+    assert filter_addable(event, (), ["a b@example.com", "a@b@c", "good@example.com", "x"], WORKMAIL) == ["good@example.com"]
     assert Verdict(event).add(["good@example.com"]).to_response()
 
 
@@ -319,7 +321,7 @@ def test_domains_of_the_caller_are_used_if_the_policy_has_none():
 def test_two_thousand_rules_are_evaluated_for_five_hundred_recipients():
     rules = [{"when": {"recipient": f"p{n}@example.com"}, "do": {"bounce": f"Text {n}"}} for n in range(2000)]
     outcome = evaluate(make_policy(*rules), mail(PLAIN, *(f"p{n}@example.com" for n in range(500))))
-    assert len(json.dumps(outcome.verdict().to_response())) < 256 * 1024
+    assert len(json.dumps(make_verdict(outcome).to_response())) < 256 * 1024
     assert len(outcome.matched) == 500
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mailhooks.content.template import read_values
-from mailhooks.hooks.content_changes import apply_changes
-from mailhooks.hooks.policy_source import PolicySource
+from mailhooks.core.content_changes import apply_changes
+from mailhooks.core.policy_source import PolicySource
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.policy import PolicyError, load

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mailhooks.address_patterns import Pattern, Specificity, canonical
 from mailhooks.contract import ActionType, FlowDirection
 from mailhooks.hooks.functions.bounce import make_policy
+from mailhooks.hooks.policy_hook import make_verdict
 from mailhooks.settings import Settings
 from tests.support.mail import parsed
 from workmail_local.rules.matching import Match, match_rules
@@ -170,7 +171,7 @@ def test_the_function_bounce_decides_as_flow_rules_with_the_same_patterns(
     found = match_rules(flow_rules, direction, author=author, sender=sender, recipients=recipients)
     setting = json.dumps([{"action": action, "senders": senders, "recipients": to} for action, senders, to in rows])
     mail = parsed(direction=direction, sender=sender or None, envelope=envelope(author, recipients))
-    verdict = make_policy(Settings(bounce_rules=setting)).evaluate(mail, b"").verdict()
+    verdict = make_verdict(make_policy(Settings(bounce_rules=setting)).evaluate(mail, b""))
     actions = [each.rule.action if each.rule else RuleAction.DEFAULT for each in found]
     assert [RuleAction(verdict.action_for(recipient).type) for recipient in recipients] == actions
 

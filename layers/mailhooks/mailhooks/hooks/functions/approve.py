@@ -18,9 +18,9 @@ from mailhooks.aws.client import call
 from mailhooks.aws.hold_table import AT_TIMEOUT, HoldKey, HoldRecord, HoldTable
 from mailhooks.aws.message_flow import MessageFlow
 from mailhooks.aws.secrets import SecretReader
+from mailhooks.core.holds.approval_links import PARAMETER, ForgedLink, Link, read_link
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, SettingsError, TransientError
-from mailhooks.hooks.approval_links import PARAMETER, ForgedLink, Link, read_link
 from mailhooks.hooks.approval_page import HEADERS, REASON_CHARACTERS, Page, describe_state, make_decided, make_form, make_notice
 from mailhooks.hooks.approval_report import Reporter, RequestRecord
 from mailhooks.hooks.message_preview import MessagePreview, make_displayable_line, read_preview

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+from mailhooks.actions import DEFAULT
 from mailhooks.address_patterns import PATTERN_FORMS, Pattern, Specificity
 from mailhooks.contract import Action, ActionType, ContractError, FlowDirection
 from mailhooks.contract.errors import describe_kind
 from mailhooks.contract.schema import check
-from mailhooks.contract.verdict import DEFAULT, PRECEDENCE
+from mailhooks.contract.verdict import PRECEDENCE
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.setting_hook import SettingHook
 from mailhooks.policy.facts.message_facts import Facts
@@ -21,7 +22,7 @@ _Addresses = Callable[[Facts], tuple[str, ...]]
 
 
 def _sender(facts: Facts) -> tuple[str, ...]:
-    return (facts.event.sender,) if facts.event.sender else ()
+    return (facts.envelope.sender,) if facts.envelope.sender else ()
 
 
 def _author(facts: Facts) -> tuple[str, ...]:
@@ -97,7 +98,7 @@ def _make_rule(
     recipients = AddressSet.of(pattern for pattern in rule.recipients if pattern.specificity is by_recipient)
     conditions: list[Condition] = [
         MessageTest(
-            "direction", Cost.EVENT, lambda facts: facts.event.flow_direction is direction, lambda facts: facts.event.flow_direction
+            "direction", Cost.EVENT, lambda facts: facts.envelope.flow_direction is direction, lambda facts: facts.envelope.flow_direction
         ),
         address_test("sender", senders, Cost.EVENT, addresses),
         RecipientTest("recipient", Cost.EVENT, lambda facts, candidates: recipients.matching(facts.recipients, candidates)),

@@ -5,7 +5,8 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
 
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
+from mailhooks.core.evaluator import FixedPolicy
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.policy.policy import Policy
 from mailhooks.settings import BUILT_IN_POLICY, Settings, reject_removed
 

@@ -3,16 +3,15 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from mailhooks.actions import ActionType
 from mailhooks.address_patterns import ascii_domain
-from mailhooks.contract import ActionType
 from mailhooks.policy.analysis.contradictions import find_contradictions
 from mailhooks.policy.analysis.expressions import find_ascii_classes, iterate_expressions
 from mailhooks.policy.analysis.findings import Finding, Severity, make_finding
 from mailhooks.policy.analysis.hold_findings import check_hold
 from mailhooks.policy.analysis.rule_conditions import ON_DOMAINS, RuleConditions, find_wider, list_condition_names
-from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import Cost, iterate_names
@@ -257,6 +256,10 @@ def _check_addition(rule: Rule, action: AddRecipients, domains: frozenset[str]) 
         yield make_finding(rule, f"WorkMail adds only recipients in the organization's domains to inbound mail, and not {outside[0]}{more}")
 
 
+_MAX_ACTIONS: Final = 10
+"""Different actions in one response to WorkMail."""
+
+
 def _check_verdict_count(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
     """Yield a finding if a response could need more than 10 different actions.
 
@@ -275,7 +278,7 @@ def _check_verdict_count(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
                 elif isinstance(action, SetVerdict) and (direction == "inbound" or not action.type.inbound_only):
                     own = f" {each.rule.name}" if "%%rule%%" in action.text.lower() else ""
                     (for_all if each.for_all else verdicts).add((str(action.type), action.text + own))
-        room, number = MAX_ACTIONS - adds, len(verdicts) + (not for_all <= verdicts)
+        room, number = _MAX_ACTIONS - adds, len(verdicts) + (not for_all <= verdicts)
         if number > room:
             text = (
                 f"{number} different verdicts are possible for {direction} mail, and a response to WorkMail has at most {room}: "

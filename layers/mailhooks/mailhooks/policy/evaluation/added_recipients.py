@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from mailhooks import contract
+from mailhooks.actions import Action
 from mailhooks.errors import MailhooksError
 from mailhooks.policy.evaluation.outcome import Failure, filter_addable
 from mailhooks.policy.facts.message_facts import Facts
@@ -28,7 +28,7 @@ class Addition(NamedTuple):
 
 
 def find_empty_additions(
-    facts: Facts, additions: Sequence[Addition], verdicts: Mapping[str, contract.Action], *, all_at_once: bool
+    facts: Facts, additions: Sequence[Addition], verdicts: Mapping[str, Action], *, all_at_once: bool
 ) -> tuple[list[tuple[Rule, Failure]], list[str]]:
     """Return the rules whose added recipients would not get the message, and notes about the other rules.
 
@@ -48,7 +48,7 @@ def find_empty_additions(
         domains, error, detail = frozenset(), type(failure).__name__, str(failure)
     # All additions share the 500 recipients of one message.
     wanted = {address.lower(): address for each in additions for address in each.addresses}
-    addable = {address.lower() for address in filter_addable(facts.event, domains, wanted.values())}
+    addable = {address.lower() for address in filter_addable(facts.envelope, domains, wanted.values(), facts.platform)}
     empty: dict[int, tuple[Rule, Failure]] = {}
     without_delivery: list[tuple[Rule, Failure]] = []
     notes: list[str] = []
@@ -66,7 +66,7 @@ def find_empty_additions(
     return list(empty.values()), notes
 
 
-def _gets_message(facts: Facts, address: str, verdicts: Mapping[str, contract.Action]) -> bool:
+def _gets_message(facts: Facts, address: str, verdicts: Mapping[str, Action]) -> bool:
     """Return whether an addable address gets the message, as an added recipient or as a recipient of the event."""
     spellings = list(facts.recipients.list_addresses(facts.recipients.find(address)))
     found = [verdicts.get(spelling) for spelling in spellings]

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from mailhooks import contract
+from mailhooks import actions
+from mailhooks.actions import ActionType
 from mailhooks.address_patterns import canonical
-from mailhooks.contract import ActionType, MailFlowEvent
+from mailhooks.envelope import Envelope
 from mailhooks.errors import Misconfigured, PermanentError, TransientError
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.added_recipients import Addition, find_empty_additions, known_domains, map_added_for
@@ -35,7 +36,7 @@ _UNSEEN: Final = frozenset({ActionType.DROP, ActionType.BOUNCE, ActionType.MOVE_
 
 
 class Evaluation:
-    """One evaluation of a policy. It first needs the event alone, and the content only if a condition does."""
+    """One evaluation of a policy. It first needs the envelope alone, and the content only if a condition does."""
 
     def __init__(self, rules: Sequence[Rule], facts: Facts, trace: Trace | None = None) -> None:
         self._rules = rules
@@ -43,7 +44,7 @@ class Evaluation:
         self._trace = trace
         self._finished: _RulePass | None = None
 
-    def outcome_by_event(self) -> Outcome | None:
+    def outcome_by_envelope(self) -> Outcome | None:
         """Return the outcome without the rules in report mode, or None if a rule needs the content.
 
         Raises:
@@ -116,7 +117,7 @@ class _RulePass:
         self._candidates = facts.recipients.all
         self._all_stopped = False
         self._decided = self._replaced = NO_RECIPIENTS
-        self._verdicts: dict[str, contract.Action] = {}
+        self._verdicts: dict[str, actions.Action] = {}
         self._added: dict[str, str] = {}
         self._additions: list[Addition] = []
         self._changes: list[WantedChange] = []
@@ -228,7 +229,7 @@ class _RulePass:
                     self._decide(matching, verdict)
             case RemoveRecipients():
                 removed = action.addresses.matching(self._facts.recipients, self._candidates)
-                self._decide(removed, contract.Action(ActionType.DROP))
+                self._decide(removed, actions.Action(ActionType.DROP))
             case AddRecipients():
                 self._added.update({address.lower(): address for address in action.addresses})
                 self._additions.append(Addition(rule, action.addresses, matching))
@@ -239,31 +240,31 @@ class _RulePass:
             case _:
                 self._changes.append(WantedChange(rule, action, matching))
 
-    def _decide(self, recipients: RecipientSet, verdict: contract.Action) -> None:
+    def _decide(self, recipients: RecipientSet, verdict: actions.Action) -> None:
         """Set the verdict of recipients who have none. The first rule with a verdict for a recipient decides."""
         for address in self._facts.recipients.list_addresses(recipients - self._decided):
             self._verdicts[address] = verdict
         self._decided |= recipients
 
-    def _verdict(self, rule: Rule, action: SetVerdict) -> contract.Action | None:
+    def _verdict(self, rule: Rule, action: SetVerdict) -> actions.Action | None:
         if action.type.inbound_only and not self._facts.inbound:
             self._notes.append(f'rule "{rule.name}": there is no {action.type} for outbound mail')
             return None
         if action.type is not ActionType.BOUNCE:
-            return contract.Action(action.type)
-        return contract.Action(ActionType.BOUNCE, action.bounce_text(self._bounce_values(rule, action.text)))
+            return actions.Action(action.type)
+        return actions.Action(ActionType.BOUNCE, action.bounce_text(self._bounce_values(rule, action.text)))
 
     def _bounce_values(self, rule: Rule, text: str) -> dict[str, str]:
         """Return the values of the variables. The message is fetched only for a text with the author's name or the date."""
-        event = self._facts.event
-        values = bounce_values(event, rule)
+        envelope = self._facts.envelope
+        values = bounce_values(envelope, rule)
         if "%%fromname%%" not in text.lower() and "%%date%%" not in text.lower():
             return values
         # Late: few policies have such a text, and a cold start does not load the module for the others.
         from mailhooks.content.template import read_values
 
         try:
-            own = read_values(self._facts.message, event.mail_from)
+            own = read_values(self._facts.message, envelope.mail_from)
         except ContentUnavailable as unavailable:
             if not isinstance(unavailable.__cause__, PermanentError | Misconfigured):
                 raise
@@ -274,9 +275,9 @@ class _RulePass:
     def outcome(self) -> Outcome:
         """Return the outcome of the pass."""
         domains = known_domains(self._facts) if self._added else self._facts.configured_domains
-        addable = filter_addable(self._facts.event, domains, self._added.values())
+        addable = filter_addable(self._facts.envelope, domains, self._added.values(), self._facts.platform)
         outcome = Outcome(
-            self._facts.event,
+            self._facts.envelope,
             self._facts.recipients,
             domains,
             self._verdicts,
@@ -295,14 +296,14 @@ class _RulePass:
         return replace(outcome.with_selected_changes(), holds=holds)
 
 
-def bounce_values(event: MailFlowEvent, rule: Rule) -> dict[str, str]:
+def bounce_values(envelope: Envelope, rule: Rule) -> dict[str, str]:
     """Return the values of the variables of a bounce text without the content: the author's address is the name, and there is no date."""
     return {
-        "subject": event.subject,
-        "fromname": event.mail_from,
-        "fromaddress": event.mail_from,
-        "fromdomain": canonical(event.mail_from).rpartition("@")[2],
+        "subject": envelope.subject,
+        "fromname": envelope.mail_from,
+        "fromaddress": envelope.mail_from,
+        "fromdomain": canonical(envelope.mail_from).rpartition("@")[2],
         "date": "",
-        "messageid": event.message_id,
+        "messageid": envelope.message_id,
         "rule": rule.name,
     }

@@ -1,25 +1,25 @@
 """The outcome of a policy for one message: a verdict for each recipient, changes of the content, and side effects."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from mailhooks import contract
-from mailhooks.contract import ActionType, ContractError, MailFlowEvent, Verdict
-from mailhooks.contract.verdict import DEFAULT
-from mailhooks.errors import MailhooksError
-from mailhooks.policy.facts.recipients import NO_RECIPIENTS, UNLISTED, Recipients, RecipientSet
+from mailhooks import actions
+from mailhooks.actions import DEFAULT, ActionType
+from mailhooks.address_patterns import ADDRESS, canonical
+from mailhooks.envelope import Envelope, FlowDirection
+from mailhooks.errors import ContractError, MailhooksError
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS, Recipients, RecipientSet
 from mailhooks.policy.rules.rule import ContentChange, Effect, Hold, Mixed, OnTimeout, Rule
 from mailhooks.report_names import HoldState
 
-MAX_ACTIONS: Final = 10
-"""Different actions in one response (guide, "Synchronous Run Lambda action limits")."""
+if TYPE_CHECKING:
+    from mailhooks.platform import Platform
 
-_COMMON_BOUNCE: Final = contract.Action(
-    ActionType.BOUNCE, "This message was refused by a rule of the recipient's or sender's organization."
-)
-"""Replaces bounce texts that exceed the limit of a response."""
+_COMMON_BOUNCE: Final = actions.Action(ActionType.BOUNCE, "This message was refused by a rule of the recipient's or sender's organization.")
+"""Replaces bounce texts that exceed the number of actions of a platform."""
 
 _NO_DECISION: Final = "there was no decision in time"
 _NO_REASON: Final = "none was given"
@@ -125,10 +125,10 @@ class Outcome:
         notes: further remarks for the log. They do not quote the message.
     """
 
-    event: MailFlowEvent
+    envelope: Envelope
     recipients: Recipients
     domains: frozenset[str] = frozenset()
-    verdicts: Mapping[str, contract.Action] = field(default_factory=dict)
+    verdicts: Mapping[str, actions.Action] = field(default_factory=dict)
     added: tuple[str, ...] = ()
     replaced: RecipientSet = NO_RECIPIENTS
     added_for: Mapping[str, RecipientSet] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class Outcome:
         """Return this outcome with more failures."""
         return replace(self, failures=(*self.failures, *failures))
 
-    def refuse_delivery(self, recipients: RecipientSet, action: contract.Action) -> Self:
+    def refuse_delivery(self, recipients: RecipientSet, action: actions.Action) -> Self:
         """Return this outcome without delivery to these recipients or to their replacements. `action` is their verdict.
 
         A recipient whose message a rule drops or bounces keeps that verdict. An address is no longer added if it was added for refused
@@ -194,9 +194,9 @@ class Outcome:
             return changed
         if state is HoldState.TIMED_OUT:
             reason = _NO_DECISION
-        action = contract.Action(ActionType.DROP)
+        action = actions.Action(ActionType.DROP)
         if bounces:
-            action = contract.Action(ActionType.BOUNCE, wanted.hold.bounce_text(wanted.values, reason or _NO_REASON))
+            action = actions.Action(ActionType.BOUNCE, wanted.hold.bounce_text(wanted.values, reason or _NO_REASON))
         return changed.refuse_delivery(wanted.recipients, action).with_selected_changes()
 
     @property
@@ -208,7 +208,7 @@ class Outcome:
         return found
 
     @property
-    def by_recipient(self) -> dict[str, contract.Action]:
+    def by_recipient(self) -> dict[str, actions.Action]:
         """The verdict of each recipient, by address in lower case. Without a verdict of a rule it is DEFAULT."""
         return {address: self.verdicts.get(address, DEFAULT) for address in self.recipients.addresses}
 
@@ -217,62 +217,50 @@ class Outcome:
         """The recipients who get the message."""
         return self.recipients.select(lambda address: self.verdicts.get(address, DEFAULT).type.delivers, self.recipients.all)
 
-    def verdict(self, organization_domains: Collection[str] = ()) -> Verdict:
-        """Return the verdict for WorkMail, with at most 10 different actions.
+    @property
+    def verdict_types(self) -> tuple[str, ...]:
+        """The types of all actions that apply to a recipient, sorted."""
+        found = {str(action.type) for action in self.by_recipient.values()}
+        return tuple(sorted(found | {str(ActionType.DEFAULT)} if self.list_added() else found))
+
+    def list_added(self) -> list[str]:
+        """Return the addresses to add that are no recipients of the message."""
+        return [address for address in self.added if not self.recipients.find(address)]
+
+    def limit_actions(self, most: int) -> dict[str, actions.Action]:
+        """Return `by_recipient` with at most `most` different actions, those for added recipients included.
 
         If there are more, the rarest bounce texts become one common text. This never changes who gets the message.
-
-        Args:
-            organization_domains: the organization's mail domains, used if the policy has none.
         """
-        actions = self._limit_actions()
-        rest = _action_for_rest(actions)
-        verdict = Verdict(self.event, self.domains or organization_domains).apply(rest)
-        by_action: dict[contract.Action, list[str]] = {}
-        for address, action in actions.items():
-            if address and action != rest:
-                by_action.setdefault(action, []).append(address)
-        for action, addresses in by_action.items():
-            verdict.apply(action, to=addresses)
-        added = [address for address in self.added if not self.recipients.find(address)]
-        if added:
-            verdict.add(added)
-        return verdict
-
-    def _limit_actions(self) -> dict[str, contract.Action]:
-        """Return the verdict of each recipient, with a common text for the bounces beyond the limit."""
-        actions = self.by_recipient
-        # Added recipients may need an entry of their own.
-        room = MAX_ACTIONS - bool(self.added)
-        counts = Counter(actions.values())
+        verdicts = self.by_recipient
+        # Added recipients may need an action of their own.
+        room = most - bool(self.added)
+        counts = Counter(verdicts.values())
         if len(counts) <= room:
-            return actions
+            return verdicts
         others = [action for action in counts if action.type is not ActionType.BOUNCE]
         bounces = [action for action, _ in counts.most_common() if action.type is ActionType.BOUNCE]
         kept = frozenset(bounces[: room - len(others) - 1]) | frozenset(others)
-        return {address: action if action in kept else _COMMON_BOUNCE for address, action in actions.items()}
+        return {address: action if action in kept else _COMMON_BOUNCE for address, action in verdicts.items()}
 
 
-def _action_for_rest(actions: Mapping[str, contract.Action]) -> contract.Action:
-    """Return the action for all recipients whom the response does not name.
-
-    It is the action of the recipients that a truncated event omits; else DEFAULT if a recipient has it; else the most common action.
-    """
-    if UNLISTED in actions:
-        return actions[UNLISTED]
-    if not actions or DEFAULT in actions.values():
-        return DEFAULT
-    return Counter(actions.values()).most_common(1)[0][0]
-
-
-def filter_addable(event: MailFlowEvent, domains: Collection[str], addresses: Iterable[str]) -> list[str]:
-    """Return the addresses that WorkMail allows a verdict to add, in their order."""
+def filter_addable(envelope: Envelope, domains: Collection[str], addresses: Iterable[str], platform: "Platform | None") -> list[str]:
+    """Return the addresses that a platform allows a rule to add, in their order. None: a platform without limits."""
+    own = frozenset(map(canonical, domains))
+    listed = frozenset(map(canonical, envelope.recipients))
+    inbound = envelope.flow_direction is FlowDirection.INBOUND
+    only_own = platform is not None and platform.adds_only_own_domains and inbound
+    room = math.inf
+    if platform is not None and platform.max_recipients is not None and not inbound:
+        room = platform.max_recipients - len(envelope.recipients)
     added: list[str] = []
-    verdict = Verdict(event, domains)
+    new: set[str] = set()
     for address in addresses:
-        try:
-            verdict.add(address)
-        except ContractError:
-            continue
+        key = canonical(address)
+        if key not in listed and key not in new:
+            is_valid = ADDRESS.fullmatch(address) is not None and address.isprintable()
+            if not is_valid or len(new) >= room or (only_own and canonical(address.rpartition("@")[2]) not in own):
+                continue
+            new.add(key)
         added.append(address)
     return added

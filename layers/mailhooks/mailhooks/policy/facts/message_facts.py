@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from mailhooks.address_patterns import ascii_domain, canonical, remove_tag
-from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.deadline import Deadline
+from mailhooks.envelope import Envelope, FlowDirection
 from mailhooks.errors import Misconfigured
 from mailhooks.policy.facts.recipients import UNLISTED, Recipients, RecipientSet
 from mailhooks.policy.facts.searched_text import SearchedText
@@ -19,6 +19,7 @@ from mailhooks.policy.facts.services import Directory, Person, Services
 if TYPE_CHECKING:
     from mailhooks.mime.mailboxes import Mailbox
     from mailhooks.mime.message import Message
+    from mailhooks.platform import Platform
     from mailhooks.policy.facts.attachment_facts import AttachmentFacts
     from mailhooks.policy.facts.decoded_headers import DecodedHeaders
     from mailhooks.policy.facts.gateway import Gateway
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mailhooks.policy.facts.message_types import MessageType
 
 _MAX_ADDRESSES: Final = 2000
-"""Addresses of header fields that are compared. WorkMail delivers to 500 recipients."""
+"""Addresses of header fields that are compared. A message seldom has more than 500 recipients."""
 
 _MAX_FIELD: Final = 100_000
 """Characters of a header field that are searched for addresses."""
@@ -48,11 +49,13 @@ class Facts:
         withholds_content: whether `message` raises ContentUnavailable instead of a fetch.
         counts: the results of counters by key, window and limit.
         gateway: the gateway whose results of authentication are believed.
+        platform: the mail platform; None: one without limits.
+        authserv_ids: the authserv-ids whose results of authentication are believed, in lower case.
         contact_days: days for which contacts are recorded; 0 if the policy asks for none.
         plus_addresses: whether a contact is the same with any tag in its addresses.
     """
 
-    event: MailFlowEvent
+    envelope: Envelope
     fetch: "Callable[[], Message]"
     configured_domains: frozenset[str]
     services: Services
@@ -61,6 +64,8 @@ class Facts:
     withholds_content: bool = False
     counts: dict[tuple[str, int, int], int] = field(default_factory=dict)
     gateway: "Gateway | None" = None
+    platform: "Platform | None" = None
+    authserv_ids: frozenset[str] = frozenset()
     contact_days: int = 0
     plus_addresses: bool = False
     _contacts: RecipientSet | Exception | None = None
@@ -72,21 +77,21 @@ class Facts:
 
     @cached_property
     def recipients(self) -> Recipients:
-        return Recipients(self.event.recipients, truncated=self.event.truncated)
+        return Recipients(self.envelope.recipients, truncated=self.envelope.truncated)
 
     @property
     def inbound(self) -> bool:
-        return self.event.flow_direction is FlowDirection.INBOUND
+        return self.envelope.flow_direction is FlowDirection.INBOUND
 
     @cached_property
     def senders(self) -> tuple[str, ...]:
-        """The canonical addresses of the event's sender, if there is one, and of the author."""
-        return tuple(canonical(address) for address in (self.event.sender, self.event.mail_from) if address)
+        """The canonical addresses of the envelope's sender, if there is one, and of the author."""
+        return tuple(canonical(address) for address in (self.envelope.sender, self.envelope.mail_from) if address)
 
     @cached_property
     def author(self) -> str:
         """The canonical address on whose behalf the message was sent; `""` for a delivery report."""
-        return canonical(self.event.mail_from)
+        return canonical(self.envelope.mail_from)
 
     @property
     def sender_scope(self) -> str:
@@ -124,7 +129,7 @@ class Facts:
     @property
     def recipient_count(self) -> float:
         """The number of recipients; infinite if a truncated event omits some."""
-        return math.inf if self.event.truncated else len(self.event.recipients)
+        return math.inf if self.envelope.truncated else len(self.envelope.recipients)
 
     @property
     def external_count(self) -> float:
@@ -167,8 +172,8 @@ class Facts:
 
     @cached_property
     def subject(self) -> SearchedText:
-        """The subject of the event. The message may have the tag of an earlier attempt instead."""
-        return SearchedText(self.event.subject)
+        """The subject of the envelope. The message may have the tag of an earlier attempt instead."""
+        return SearchedText(self.envelope.subject)
 
     def header_addresses(self, *names: str) -> tuple[str, ...]:
         """Return the canonical addresses in the header fields with these names, in lower case."""
@@ -242,14 +247,16 @@ class Facts:
     def message_types(self) -> "frozenset[MessageType]":
         from mailhooks.policy.facts.message_types import find_message_types
 
-        return find_message_types(self.message, self.headers, null_sender=not self.event.mail_from)
+        return find_message_types(self.message, self.headers, null_sender=not self.envelope.mail_from)
 
     @cached_property
     def authentication(self) -> dict[str, frozenset[str]]:
         """The results of authentication by method, as `find_authentication_results`."""
         from mailhooks.policy.facts.message_types import find_authentication_results
 
-        return find_authentication_results(self.headers, self.gateway.find_results(self.message) if self.gateway else None)
+        by_gateway = self.gateway.find_results(self.message) if self.gateway else None
+        fields = self.platform.result_fields if self.platform else {}
+        return find_authentication_results(self.headers, self.authserv_ids, fields, by_gateway)
 
     def record_contacts(self) -> RecipientSet:
         """Record the message once, and return the recipients who had no mail from the sender, and sent none, before it.
@@ -281,7 +288,7 @@ class Facts:
             if author and other and other != author and (self.inbound or not has_domains or not self.is_internal(other)):
                 pairs[address] = min(author, other), max(author, other)
         found = self.services.contacts.record(
-            frozenset(pairs.values()), self.event.invocation_id, keep_s=self.contact_days * 86_400, deadline=self.deadline
+            frozenset(pairs.values()), self.envelope.invocation_id, keep_s=self.contact_days * 86_400, deadline=self.deadline
         )
         self._new_pairs = {address: pair for address, pair in pairs.items() if pair in found}
         return self.recipients.select(lambda address: address in self._new_pairs, self.recipients.all)
@@ -297,7 +304,7 @@ class Facts:
         if seen and self.inbound and "fail" in self.authentication.get("dmarc", ()):
             seen = set()
         if self.services.contacts is not None and (withdrawn := frozenset(self._new_pairs.values()) - seen):
-            self.services.contacts.withdraw(withdrawn, self.event.invocation_id, deadline=self.deadline)
+            self.services.contacts.withdraw(withdrawn, self.envelope.invocation_id, deadline=self.deadline)
 
     @property
     def directory(self) -> Directory:

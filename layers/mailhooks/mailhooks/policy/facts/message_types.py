@@ -1,7 +1,7 @@
 """The types of a message, its importance, and the results of its authentication."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -246,24 +246,29 @@ def parse_results(value: str) -> tuple[str, dict[str, frozenset[str]]]:
 
 
 def find_authentication_results(
-    headers: DecodedHeaders, by_gateway: Mapping[str, frozenset[str]] | None = None
+    headers: DecodedHeaders,
+    authserv_ids: Collection[str],
+    result_fields: Mapping[str, str],
+    by_gateway: Mapping[str, frozenset[str]] | None = None,
 ) -> dict[str, frozenset[str]]:
-    """Return the results of checks by Amazon SES, which receives WorkMail's mail, by method (spf, dkim, dmarc, spam, virus), in lower case.
+    """Return the results of believed checks by method (spf, dkim, dmarc, spam, virus), in lower case.
 
-    See the SES guide, "Email authentication verdicts"; RFC 8601; RFC 7208 section 9.1. SES puts its fields above those that a sender wrote.
-    Only the first field of each name counts, and only an Authentication-Results field of SES.
+    See RFC 8601; RFC 7208 section 9.1; for Amazon SES, its guide, "Email authentication verdicts". The server that checks a message puts
+    its fields above those that a sender wrote. So only the first field of each name counts.
 
     A method has several results if several signatures were checked. A method without a result is not in the mapping.
 
     Args:
-        by_gateway: the results of a gateway, if the message came from one. SES then checked spf, dkim and dmarc of the gateway, not of the
-            sender.
+        authserv_ids: of the servers whose Authentication-Results field is believed, in lower case.
+        result_fields: as `mailhooks.platform.Platform`.
+        by_gateway: the results of a gateway, if the message came from one. The server behind it then checked spf, dkim and dmarc of the
+            gateway, not of the sender.
     """
     server, results = parse_results(headers.first("authentication-results"))
-    found = results if server == "amazonses.com" else {}
+    found = results if server in authserv_ids else {}
     if by_gateway is not None:
         found = dict(by_gateway)
-    for method, name in (("spf", "received-spf"), ("spam", "x-ses-spam-verdict"), ("virus", "x-ses-virus-verdict")):
+    for method, name in result_fields.items():
         word = next(iter(headers.word(name).split()), "")
         if word and method not in found and (method != "spf" or by_gateway is None):
             found[method] = frozenset({word})

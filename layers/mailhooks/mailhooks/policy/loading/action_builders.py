@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from mailhooks.actions import ActionType
 from mailhooks.address_patterns import ADDRESS, ascii_domain
 from mailhooks.content.change import OnUnmodifiable
-from mailhooks.contract import ActionType
 from mailhooks.policy.loading.build_context import BuildContext
 from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list, build_all, convert_value_errors
 from mailhooks.policy.rules.bounds import parse_size

@@ -217,11 +217,11 @@ def _rate(name: str, value: Any, context: BuildContext) -> Condition:
 
 
 CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
-    "direction": _one_of(Cost.EVENT, lambda facts: (facts.event.flow_direction.lower(),)),
+    "direction": _one_of(Cost.EVENT, lambda facts: (facts.envelope.flow_direction.lower(),)),
     "sender": _addresses(Cost.EVENT, lambda facts: facts.senders),
     "mail_from": _addresses(Cost.EVENT, lambda facts: (facts.author,) if facts.author else ()),
-    "on_behalf_sender": _addresses(Cost.EVENT, lambda facts: (facts.event.sender,) if facts.event.sender else ()),
-    "on_behalf": _one_of(Cost.EVENT, lambda facts: (bool(facts.event.sender),)),
+    "on_behalf_sender": _addresses(Cost.EVENT, lambda facts: (facts.envelope.sender,) if facts.envelope.sender else ()),
+    "on_behalf": _one_of(Cost.EVENT, lambda facts: (bool(facts.envelope.sender),)),
     "header_from": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("from")),
     "header_to": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("to", "cc")),
     "display_name": _display_name,

@@ -154,7 +154,7 @@ def _text_condition(cost: Cost, *readers: _ReadText) -> ConditionBuilder:
                 if word is not None:
                     break
             if read is _read_subject:
-                return facts.event.subject
+                return facts.envelope.subject
             return ("" if word is None else f'found "{word}" in ') + f"{len(text.composed):,} characters of text"
 
         return MessageTest(name, cost, test, observed)

@@ -61,7 +61,7 @@ class RateCondition:
 
     def _find_above_limit(self, facts: Facts, rates: Rates, keys: Sequence[str]) -> set[str]:
         """Count the message under each key, and return the keys above the limit."""
-        invocation = facts.event.invocation_id
+        invocation = facts.envelope.invocation_id
 
         def increment(key: str) -> int:
             # Stored, because rules may be evaluated again when another rule is left out.

@@ -7,9 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
+from mailhooks.actions import ActionType
 from mailhooks.address_patterns import canonical
 from mailhooks.content.change import Change, OnUnmodifiable
-from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.message import Message
 from mailhooks.policy.facts.recipients import AddressSet

@@ -1,11 +1,11 @@
 """The interfaces of side effects and holds, for policies without such actions: it imports no AWS service."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from mailhooks.contract import Verdict
+from mailhooks.core.mail import Mail
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, TransientError
-from mailhooks.hooks.invocation import Mail
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.outcome import Failure, Outcome
 from mailhooks.policy.rules.rule import Archive, Hold, Notify, Rule, RuleErrorPolicy
@@ -18,8 +18,8 @@ class SideEffects:
         """Store a copy of the message. Raises TransientError, Misconfigured."""
         raise Misconfigured("this function has no side effects")
 
-    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:  # noqa: ARG002 - for subclasses
-        """Send a notification of the message. Raises TransientError, Misconfigured."""
+    def notify(self, effect: Notify, mail: Mail, rule: str, verdicts: Sequence[str], deadline: Deadline) -> None:  # noqa: ARG002 - for subclasses
+        """Send a notification of the message with the types of its verdicts. Raises TransientError, Misconfigured."""
         raise Misconfigured("this function has no side effects")
 
 

@@ -11,13 +11,13 @@ from mailhooks.aws.client import call
 from mailhooks.aws.hold_table import HoldRecord
 from mailhooks.aws.notifications import Notifier
 from mailhooks.aws.secrets import SecretReader
-from mailhooks.contract.event import FlowDirection
+from mailhooks.core.holds.approval_links import make_link
+from mailhooks.core.holds.approval_marks import has_valid_mark, make_mark
+from mailhooks.core.mail import Mail
+from mailhooks.core.side_effects import describe_message, send_notification
 from mailhooks.deadline import Deadline
+from mailhooks.envelope import FlowDirection
 from mailhooks.errors import Misconfigured, PermanentError, TransientError
-from mailhooks.hooks.approval_links import make_link
-from mailhooks.hooks.approval_marks import has_valid_mark, make_mark
-from mailhooks.hooks.invocation import Mail
-from mailhooks.hooks.side_effects import describe_message, send_notification
 from mailhooks.policy.evaluation.outcome import Failure, WantedHold
 from mailhooks.settings import Settings
 
@@ -72,7 +72,7 @@ class ApprovalRequests:
         Raises:
             TransientError, Misconfigured: the message or the secret cannot be read.
         """
-        is_possible = SUBJECT in mail.event.subject and mail.event.flow_direction is FlowDirection.INBOUND
+        is_possible = SUBJECT in mail.envelope.subject and mail.envelope.flow_direction is FlowDirection.INBOUND
         if not is_possible or not self._settings.approval_sender:
             return False
         try:
@@ -119,7 +119,7 @@ class ApprovalRequests:
             "timeoutAt": datetime.fromtimestamp(record.timeout_at, UTC).isoformat(),
             "onTimeout": str(wanted.hold.on_timeout),
         }
-        identity = f"{mail.event.invocation_id} {record.rule} hold {target.sns}{target.eventbridge}{target.webhook}"
+        identity = f"{mail.envelope.invocation_id} {record.rule} hold {target.sns}{target.eventbridge}{target.webhook}"
         key = hashlib.sha256(identity.encode()).hexdigest()[:32]
         send_notification(self._notifier, target, notification, key, deadline, detail_type=_DETAIL_TYPE)
 
@@ -127,10 +127,10 @@ class ApprovalRequests:
 def _make_request(mail: Mail, wanted: WantedHold, record: HoldRecord) -> ApprovalRequest:
     return ApprovalRequest(
         rule=record.rule,
-        sender=mail.event.sender or mail.event.mail_from,
+        sender=mail.envelope.sender or mail.envelope.mail_from,
         recipients=record.recipients,
-        is_truncated=mail.event.truncated,
-        subject=mail.event.subject,
+        is_truncated=mail.envelope.truncated,
+        subject=mail.envelope.subject,
         timeout_at=record.timeout_at,
         on_timeout=str(wanted.hold.on_timeout),
     )

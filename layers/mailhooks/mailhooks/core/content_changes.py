@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from mailhooks import contract
+from mailhooks.actions import Action, ActionType
 from mailhooks.content.change import Change, OnUnmodifiable
-from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
 from mailhooks.mime.edits import Edit, compose, splice
 from mailhooks.mime.message import Message
@@ -24,7 +23,8 @@ from mailhooks.policy.rules.rule import (
 )
 
 if TYPE_CHECKING:
-    from mailhooks.hooks.preflight import PreparedChange
+    from mailhooks.core.prepared_change import PreparedChange
+    from mailhooks.platform import Platform
 
 _BOUNCE: Final = "This message cannot be sent: {why}."
 
@@ -95,13 +95,14 @@ def apply_changes(message: Message, changes: Sequence[WantedChange], values: Map
     return AppliedChanges(message, Change(edits, added_parts, wraps), tuple(applied), tuple(refused))
 
 
-def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]) -> ChangedContent:
-    """Apply the changes of an outcome, or those that WorkMail would accept. A rule may refuse delivery if its change is not applied.
+def change_content(message: Message, outcome: Outcome, values: Mapping[str, str], platform: "Platform") -> ChangedContent:
+    """Apply the changes of an outcome, or those that the platform would accept. A rule may refuse delivery if its change is not applied.
 
     Args:
         values: of the variables of texts, names in lower case.
     """
-    from mailhooks.hooks.preflight import prepare_change, rejection_text
+    # Late for the cold start: a policy that changes nothing needs no such module.
+    from mailhooks.core.prepared_change import rejection_text
 
     wanted_changes = apply_changes(message, outcome.changes, values)
     for wanted, error in wanted_changes.refused:
@@ -111,15 +112,15 @@ def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]
     skipped = None
     if wanted_changes.refused and len(wanted_changes.refused) == len(outcome.changes):
         skipped = CannotChangeSafely(str(wanted_changes.refused[0][1]))
-    prepared = prepare_change(message, wanted_changes.change)
+    prepared = platform.prepare_change(message, wanted_changes.change)
     if not prepared.rejections:
         return ChangedContent(outcome, prepared, wanted_changes.applied, skipped)
-    rejected = CannotChangeSafely(rejection_text(prepared.rejections))
+    rejected = CannotChangeSafely(rejection_text(prepared.rejections, platform.title))
     code = prepared.rejections[0].code
     before = any(rejection.before for rejection in prepared.rejections)
     if candidates := _fallback_changes(wanted_changes.applied, before=before):
         fallback = apply_changes(message, candidates, values, wrap=before)
-        prepared = prepare_change(message, fallback.change)
+        prepared = platform.prepare_change(message, fallback.change)
         if prepared.edits and not prepared.rejections:
             given_up = [wanted for wanted in wanted_changes.applied if wanted not in fallback.applied]
             outcome = _give_up_changes(outcome, given_up, rejected, code, before=before)
@@ -140,7 +141,7 @@ def skip_changes(outcome: Outcome, error: PermanentError | Misconfigured) -> Cha
     return ChangedContent(outcome, error=error)
 
 
-def undo_changes(content: ChangedContent, error: PermanentError | Misconfigured) -> ChangedContent:
+def undo_changes(content: ChangedContent, error: PermanentError | Misconfigured, platform: "Platform") -> ChangedContent:
     """Return the outcome of a message whose change cannot be written. A rule may refuse delivery of the unchanged message.
 
     If the error is in the set-up and not in the message, only an attachment that was to be removed is a reason to refuse delivery.
@@ -156,7 +157,7 @@ def undo_changes(content: ChangedContent, error: PermanentError | Misconfigured)
             if not isinstance(wanted.change, StripAttachments):
                 continue
         outcome = outcome.with_failures(_failure(wanted, error))
-        outcome = _refuse_delivery(outcome, wanted, "WorkMail rejects changes of this message")
+        outcome = _refuse_delivery(outcome, wanted, f"{platform.title} rejects changes of this message")
     return ChangedContent(outcome, error=error)
 
 
@@ -181,7 +182,7 @@ def _apply(change: ContentChange, message: Message, values: Mapping[str, str], *
 
 
 def _fallback_changes(applied: Sequence[WantedChange], *, before: bool) -> list[WantedChange]:
-    """Return the changes to try if WorkMail would reject all of them together.
+    """Return the changes to try if the platform would reject all of them together.
 
     If it would reject the received message too (`before`), wrap it: a wrapped message stays as it is. Otherwise only remove attachments:
     their removal must not fail because a disclaimer makes the message too long.
@@ -193,7 +194,7 @@ def _fallback_changes(applied: Sequence[WantedChange], *, before: bool) -> list[
 
 
 def _give_up_changes(outcome: Outcome, changes: Sequence[WantedChange], error: CannotChangeSafely, code: str, *, before: bool) -> Outcome:
-    """Add the failures of changes that WorkMail would reject.
+    """Add the failures of changes that the platform would reject.
 
     Never refuse delivery because our own text causes the rejection. An attachment that was to be removed is a reason.
     """
@@ -208,9 +209,9 @@ def _refuse_delivery(outcome: Outcome, wanted: WantedChange, why: str) -> Outcom
     """Bounce or drop the message for the recipients of a rule, if the `on_unmodifiable` of its change is that."""
     match wanted.change.on_unmodifiable:
         case OnUnmodifiable.BOUNCE:
-            action = contract.Action(ActionType.BOUNCE, _BOUNCE.format(why=why))
+            action = Action(ActionType.BOUNCE, _BOUNCE.format(why=why))
         case OnUnmodifiable.DROP:
-            action = contract.Action(ActionType.DROP)
+            action = Action(ActionType.DROP)
         case _:
             return outcome
     return outcome.refuse_delivery(wanted.recipients, action)

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from mailhooks.address_patterns import canonical
 from mailhooks.aws.hold_table import HoldKey, HoldRecord, HoldTable
-from mailhooks.contract.event import FlowDirection
+from mailhooks.core.holds.approval_requests import ApprovalRequests, require
+from mailhooks.core.mail import Mail
+from mailhooks.core.side_effects_base import fail_action
 from mailhooks.deadline import Deadline
+from mailhooks.envelope import FlowDirection
 from mailhooks.errors import StillHeld
-from mailhooks.hooks.approval_requests import ApprovalRequests, require
-from mailhooks.hooks.earlier_decision import token
-from mailhooks.hooks.invocation import Mail
-from mailhooks.hooks.side_effects_base import fail_action
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedHold
 from mailhooks.policy.facts.recipients import RecipientSet
 from mailhooks.policy.rules.rule import Hold
@@ -30,7 +29,7 @@ from mailhooks.report_names import HoldState
 from mailhooks.settings import Settings
 
 if TYPE_CHECKING:
-    from mailhooks.hooks.state_machine_holds import StateMachineHolds
+    from mailhooks.core.holds.state_machine_holds import StateMachineHolds
 
 _MAX_REASON: Final = 500
 """Characters of a reason in a bounce message. With 500 recipients, the response must be below 256 KB."""
@@ -39,7 +38,7 @@ _APPROVAL_MAIL: Final = "not held: the message is a mail to an approver"
 
 
 class AwsHolds:
-    """Implements `mailhooks.hooks.side_effects_base.Holds`.
+    """Implements `mailhooks.core.side_effects_base.Holds`.
 
     Args:
         clock: seconds since 1970.
@@ -57,7 +56,7 @@ class AwsHolds:
     @cached_property
     def state_machines(self) -> "StateMachineHolds":
         # Late for the cold start: few rules have a state machine.
-        from mailhooks.hooks.state_machine_holds import StateMachineHolds
+        from mailhooks.core.holds.state_machine_holds import StateMachineHolds
 
         return StateMachineHolds()
 
@@ -89,7 +88,7 @@ class _Attempt:
 
     def __post_init__(self) -> None:
         self._now = int(self.holds.clock())
-        self._invocation = token(self.mail.event)
+        self._invocation = self.mail.envelope.token
         self._records: dict[HoldKey, HoldRecord] = {}
         self._open: list[_OpenHold] = []
 
@@ -177,14 +176,14 @@ class _Attempt:
         self._look_up_record(wanted)
 
     def _make_record(self, wanted: WantedHold, timeout_at: int) -> HoldRecord:
-        event = self.mail.event
+        envelope = self.mail.envelope
         return HoldRecord(
             key=self._key(wanted),
             rule=wanted.rule.name,
-            message_id=event.message_id,
-            direction=event.flow_direction,
-            mail_from=event.mail_from,
-            recipients=event.recipients,
+            message_id=envelope.message_id,
+            direction=envelope.flow_direction,
+            mail_from=envelope.mail_from,
+            recipients=envelope.recipients,
             held=self._list_held(wanted),
             approvers=self._list_approvers(wanted.hold),
             created_at=self._now,
@@ -201,9 +200,9 @@ class _Attempt:
 
     def _list_approvers(self, hold: Hold) -> tuple[str, ...]:
         """Return the approvers without the sender of an outbound message, unless there is no other, and the kind of the target."""
-        event, approvers = self.mail.event, hold.approvers
-        if event.flow_direction is FlowDirection.OUTBOUND:
-            senders = {canonical(event.mail_from), canonical(event.sender or "")}
+        envelope, approvers = self.mail.envelope, hold.approvers
+        if envelope.flow_direction is FlowDirection.OUTBOUND:
+            senders = {canonical(envelope.mail_from), canonical(envelope.sender or "")}
             approvers = tuple(address for address in approvers if canonical(address) not in senders)
         kinds = (hold.target.kind,) if hold.target else ()
         return (*approvers, *kinds) or hold.approvers
@@ -262,7 +261,7 @@ class _Attempt:
                 self.outcome = replace(self.outcome, notes=(*self.outcome.notes, note))
 
     def _key(self, wanted: WantedHold) -> HoldKey:
-        return HoldKey.of(self._invocation, self.mail.event.flow_direction, wanted.rule.name)
+        return HoldKey.of(self._invocation, self.mail.envelope.flow_direction, wanted.rule.name)
 
     def _list_held(self, wanted: WantedHold) -> tuple[str, ...] | None:
         """Return the recipients of a hold, for its record; None for all."""

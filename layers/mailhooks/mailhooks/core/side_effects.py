@@ -5,14 +5,15 @@ Clients are made, and their modules imported, at the first use: most policies ne
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mailhooks.contract import Verdict
+from mailhooks.core.mail import Mail
+from mailhooks.core.side_effects_base import SideEffects
 from mailhooks.deadline import Deadline
+from mailhooks.envelope import Envelope
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.invocation import Mail
-from mailhooks.hooks.side_effects_base import SideEffects
 from mailhooks.mime import encoded_words
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.rule import Archive, Notify
@@ -64,19 +65,19 @@ class AwsSideEffects(SideEffects):
         self._archiver.archive(
             effect.bucket,
             effect.prefix,
-            mail.event.invocation_id,
+            mail.envelope.invocation_id,
             mail.raw,
-            make_envelope(mail),
+            make_envelope(mail.envelope),
             retain_days=effect.retain_days,
             lock=effect.lock,
             deadline=deadline,
         )
 
-    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
+    def notify(self, effect: Notify, mail: Mail, rule: str, verdicts: Sequence[str], deadline: Deadline) -> None:
         """Send a notification, with the same key in each attempt of an invocation. Raises as `Notifier.post`."""
-        identity = f"{mail.event.invocation_id} {rule} {effect.sns}{effect.eventbridge}{effect.webhook}"
+        identity = f"{mail.envelope.invocation_id} {rule} {effect.sns}{effect.eventbridge}{effect.webhook}"
         key = hashlib.sha256(identity.encode()).hexdigest()[:32]
-        send_notification(self._notifier, effect, make_notification(effect, mail, rule, verdict), key, deadline)
+        send_notification(self._notifier, effect, make_notification(effect, mail, rule, verdicts), key, deadline)
 
 
 def send_notification(
@@ -91,24 +92,23 @@ def send_notification(
         notifier.post(target.webhook, target.secret, notification, key, deadline)
 
 
-def make_envelope(mail: Mail) -> dict[str, Any]:
-    """Return the document that is stored with an archived message: the whole event."""
-    event = mail.event
+def make_envelope(envelope: Envelope) -> dict[str, Any]:
+    """Return the document that is stored with an archived message: the whole envelope."""
     return {
-        "messageId": event.message_id,
-        "invocationId": event.invocation_id,
-        "flowDirection": str(event.flow_direction),
-        "mailFrom": event.mail_from,
-        "sender": event.sender,
-        "recipients": list(event.recipients),
-        "truncated": event.truncated,
-        "subject": event.subject,
+        "messageId": envelope.message_id,
+        "invocationId": envelope.invocation_id,
+        "flowDirection": str(envelope.flow_direction),
+        "mailFrom": envelope.mail_from,
+        "sender": envelope.sender,
+        "recipients": list(envelope.recipients),
+        "truncated": envelope.truncated,
+        "subject": envelope.subject,
     }
 
 
-def make_notification(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict[str, Any]:
+def make_notification(effect: Notify, mail: Mail, rule: str, verdicts: Sequence[str]) -> dict[str, Any]:
     """Return a notification: identifiers, the verdict, and the parts of the message that the policy includes."""
-    return describe_message(effect, mail, rule) | {"verdicts": list(verdict.types)}
+    return describe_message(effect, mail, rule) | {"verdicts": list(verdicts)}
 
 
 def describe_message(effect: Notify, mail: Mail, rule: str) -> dict[str, Any]:
@@ -118,10 +118,10 @@ def describe_message(effect: Notify, mail: Mail, rule: str) -> dict[str, Any]:
         included.append("subject")
     if "addresses" in effect.include:
         included += ["mailFrom", "sender", "recipients"]
-    envelope = make_envelope(mail)
+    envelope = make_envelope(mail.envelope)
     notification: dict[str, Any] = {
         "rule": rule,
-        "recipientCount": len(mail.event.recipients),
+        "recipientCount": len(mail.envelope.recipients),
         **{name: envelope[name] for name in included},
     }
     if "headers" in effect.include:

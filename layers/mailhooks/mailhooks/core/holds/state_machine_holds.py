@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from mailhooks.actions import Action, ActionType
 from mailhooks.address_patterns import canonical
 from mailhooks.aws.state_machine import Execution, StateMachines
-from mailhooks.contract import Action, ActionType, ContractError, MailFlowEvent
-from mailhooks.contract.verdict import check_response
-from mailhooks.hooks.earlier_decision import token
-from mailhooks.hooks.invocation import Mail
+from mailhooks.contract.schema import check
+from mailhooks.core.mail import Mail
+from mailhooks.envelope import Envelope, FlowDirection
+from mailhooks.errors import ContractError
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedHold
 from mailhooks.policy.facts.recipients import UNLISTED
 from mailhooks.report_names import HoldState
@@ -24,6 +25,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 """A name of an execution that CloudWatch can log (Step Functions API reference, StartExecution)."""
 
 _RUNNING: Final = frozenset({"RUNNING", "PENDING_REDRIVE"})
+
+_SUMMARY_VERSION: Final = "2019-07-28"
+"""The layout of the input."""
 
 _HOLD: Final = "hold"
 """The property of the input with the rule and its recipients. The others are those of WorkMail's event."""
@@ -88,12 +92,12 @@ class StateMachineHolds:
             TransientError, Misconfigured: see `mailhooks.errors`.
         """
         hold = {"rule": wanted.rule.name} | ({} if held is None else {"recipients": held})
-        document = json.dumps(_make_document(mail.event) | {_HOLD: hold}, ensure_ascii=False)
-        self._machines.start(wanted.hold.state_machine, _name(mail.event), document, mail.deadline)
+        document = json.dumps(_make_document(mail.envelope) | {_HOLD: hold}, ensure_ascii=False)
+        self._machines.start(wanted.hold.state_machine, _name(mail), document, mail.deadline)
 
     def read(self, mail: Mail, wanted: WantedHold) -> Execution | None:
         """Return the execution for a message; None if there is none. Raises as `start`."""
-        return self._machines.read(wanted.hold.state_machine, _name(mail.event), mail.deadline)
+        return self._machines.read(wanted.hold.state_machine, _name(mail), mail.deadline)
 
     @staticmethod
     def list_held(execution: Execution, rule: str) -> Sequence[str] | None:
@@ -112,32 +116,33 @@ class StateMachineHolds:
             is_over = now >= execution.started_at + wanted.hold.timeout_s
             return MachineDecision(HoldState.TIMED_OUT if is_over else HoldState.PENDING)
         try:
-            return _read_output(mail.event, execution, held)
+            return _read_output(mail.envelope, execution, held)
         except _InvalidOutput as invalid:
             failure = Failure(wanted.rule.name, wanted.hold.name, "StateMachineFailed", str(invalid))
             return MachineDecision(HoldState.TIMED_OUT, failure=failure)
 
 
-def _name(event: MailFlowEvent) -> str:
-    return event.invocation_id if _NAME.fullmatch(event.invocation_id) else token(event)
+def _name(mail: Mail) -> str:
+    invocation = mail.envelope.invocation_id
+    return invocation if _NAME.fullmatch(invocation) else mail.envelope.token
 
 
-def _make_document(event: MailFlowEvent) -> dict[str, Any]:
+def _make_document(envelope: Envelope) -> dict[str, Any]:
     """Return the event of a Run Lambda rule as WorkMail sends it."""
     document: dict[str, Any] = {
-        "summaryVersion": event.summary_version,
-        "envelope": {"mailFrom": {"address": event.mail_from}, "recipients": [{"address": address} for address in event.recipients]},
-        "sender": {"address": event.sender} if event.sender else None,
-        "subject": event.subject,
-        "messageId": event.message_id,
-        "invocationId": event.invocation_id,
-        "flowDirection": str(event.flow_direction),
-        "truncated": event.truncated,
+        "summaryVersion": _SUMMARY_VERSION,
+        "envelope": {"mailFrom": {"address": envelope.mail_from}, "recipients": [{"address": address} for address in envelope.recipients]},
+        "sender": {"address": envelope.sender} if envelope.sender else None,
+        "subject": envelope.subject,
+        "messageId": envelope.message_id,
+        "invocationId": envelope.invocation_id,
+        "flowDirection": str(envelope.flow_direction),
+        "truncated": envelope.truncated,
     }
     return {name: value for name, value in document.items() if value is not None}
 
 
-def _read_output(event: MailFlowEvent, execution: Execution, held: Iterable[str]) -> MachineDecision:
+def _read_output(envelope: Envelope, execution: Execution, held: Iterable[str]) -> MachineDecision:
     """Return the decision of an execution that has ended.
 
     Raises:
@@ -156,15 +161,27 @@ def _read_output(event: MailFlowEvent, execution: Execution, held: Iterable[str]
             reason = output.get("reason")
             return MachineDecision(HoldState.REJECTED, reason if isinstance(reason, str) else "")
         case {"actions": actions}:
-            try:
-                check_response({"actions": actions}, event.flow_direction, event.recipients)
-            except ContractError as error:
-                raise _InvalidOutput(f"the output is no response of a Run Lambda function: {error}") from None
-            by_address, rest = _read_actions(actions)
+            by_address, rest = _check_actions(actions, envelope.flow_direction)
             if rest is None and not all(address != UNLISTED and canonical(address) in by_address for address in held):
                 raise _InvalidOutput("the output has no action for a recipient of the hold: add one with allRecipients")
             return MachineDecision(HoldState.APPROVED, actions=actions)
     raise _InvalidOutput('the output is neither {"decision": "approve" or "reject"} nor {"actions": [...]}')
+
+
+def _check_actions(actions: Any, direction: FlowDirection) -> tuple[dict[str, Action], Action | None]:
+    """Check the actions of an output and return them as `_read_actions`.
+
+    Raises:
+        _InvalidOutput: the output is no response of a Run Lambda function, or has two actions for one recipient.
+    """
+    try:
+        check(f"run-lambda-response-{direction.lower()}", {"actions": actions})
+    except ContractError as error:
+        raise _InvalidOutput(f"the output is no response of a Run Lambda function: {error}") from None
+    named = [key for entry in actions for key in {canonical(address) for address in entry.get("recipients", ())}]
+    if len(named) != len(set(named)) or sum(bool(entry.get("allRecipients")) for entry in actions) > 1:
+        raise _InvalidOutput("the output has two actions for one recipient, or for all recipients")
+    return _read_actions(actions)
 
 
 def _read_actions(actions: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Action], Action | None]:

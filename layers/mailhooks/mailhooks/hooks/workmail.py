@@ -1,0 +1,36 @@
+"""WorkMail as a mail platform: what it can do with a message."""
+
+from typing import TYPE_CHECKING, Final
+
+from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
+from mailhooks.platform import JunkMark, Platform
+
+if TYPE_CHECKING:
+    from mailhooks.content.change import Change
+    from mailhooks.core.prepared_change import PreparedChange
+    from mailhooks.mime.message import Message
+
+MAX_ACTIONS: Final = 10
+"""Different actions in one response (guide, "Synchronous Run Lambda action limits")."""
+
+
+def _prepare_change(message: "Message", change: "Change | PreparedChange") -> "PreparedChange":
+    # Late for the cold start: a hook that changes nothing needs no pre-flight.
+    from mailhooks.hooks.preflight import prepare_change
+
+    return prepare_change(message, change)
+
+
+WORKMAIL: Final = Platform(
+    "workmail",
+    "WorkMail",
+    _prepare_change,
+    max_actions=MAX_ACTIONS,
+    adds_only_own_domains=True,
+    max_recipients=MAX_RECIPIENTS,
+    max_message_octets=MAX_MESSAGE_BYTES,
+    marks_junk=JunkMark.ACTION,
+    # Amazon SES receives WorkMail's mail (SES guide, "Email authentication verdicts").
+    authserv_ids=frozenset({"amazonses.com"}),
+    result_fields={"spf": "received-spf", "spam": "x-ses-spam-verdict", "virus": "x-ses-virus-verdict"},
+)
