@@ -1,4 +1,6 @@
-"""Write the tables of docs/licences.md: the packages in each layer, with their licences, from the pins and the installed packages.
+"""Write the tables of docs/licences.md: the packages in each layer and in the gateway's image, with their licences.
+
+They are from the pins and the installed packages.
 
     python -m tools.licences
 
@@ -16,8 +18,15 @@ from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs/licences.md"
-LAYERS: Final = ("mailhooks", "availability")
-"""The layer of all functions first: the other contains no package that this one contains (see its Makefile)."""
+PINS: Final = {
+    "mailhooks": ROOT / "layers/mailhooks/requirements.txt",
+    "availability": ROOT / "layers/availability/requirements.txt",
+    "gateway": ROOT / "requirements-gateway.txt",
+}
+"""The pins of the layers and of the gateway's image. The layer of all functions is first: the others list no package that it contains."""
+
+BUILD_TOOLS: Final = frozenset({"hatchling", "packaging", "pathspec", "pluggy", "tomlkit", "trove-classifiers"})
+"""The packages that build the wheel in gateway/Dockerfile, which removes them."""
 
 _READ_FROM_THE_TEXT: Final = {
     "aws-lambda-powertools": "MIT-0",
@@ -40,13 +49,13 @@ _TABLE: Final = re.compile(r"(<!-- packages of (\w+) -->\n).*?(?=<!-- end -->)",
 
 
 class Package(NamedTuple):
-    """A package in a layer.
+    """A package in a layer, or in the gateway's image.
 
     Attributes:
         name: its name in the package index.
         version: the pinned version.
         licence: an SPDX expression.
-        files: its licence files, relative to the layer's folder `python`.
+        files: its licence files, relative to the folder of packages.
     """
 
     name: str
@@ -66,22 +75,20 @@ def render(page: str) -> str:
     return _TABLE.sub(lambda found: "".join([found[1], *_rows(found[2])]), page)
 
 
-def packages(layer: str) -> list[Package]:
-    """Return the packages in a layer: those that it pins, without those in the layer of all functions.
+def packages(place: str) -> list[Package]:
+    """Return the packages in a layer, or in the gateway's image: those that it pins, without those in the layer of all functions.
 
     Raises:
         PackageNotFoundError: a package is not installed: `make requirements` pins each one for the development environment too.
         SystemExit: another version is installed, or its metadata name no licence.
     """
-    pins = _read_pins(layer)
-    if layer != LAYERS[0]:
-        pins = {name: version for name, version in pins.items() if name not in _read_pins(LAYERS[0])}
-    return [_package(name, version) for name, version in pins.items()]
+    first = next(iter(PINS))
+    left_out = BUILD_TOOLS | (_read_pins(first).keys() if place != first else set())
+    return [_package(name, version) for name, version in _read_pins(place).items() if name not in left_out]
 
 
-def _read_pins(layer: str) -> dict[str, str]:
-    text = (ROOT / "layers" / layer / "requirements.txt").read_text("utf-8")
-    return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+def _read_pins(place: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", PINS[place].read_text("utf-8"), re.MULTILINE))
 
 
 def _package(name: str, version: str) -> Package:
@@ -102,9 +109,10 @@ def _licence(name: str, installed: Distribution) -> str:
         raise SystemExit(f"{name} names no licence in SPDX's form: read its licence file and add it to tools/licences.py") from None
 
 
-def _rows(layer: str) -> Iterator[str]:
-    yield "\n| package | version | licence | its text in the layer, below `/opt/python/` |\n|---|---|---|---|\n"
-    for package in packages(layer):
+def _rows(place: str) -> Iterator[str]:
+    folder = "in the image, below `site-packages/`" if place == "gateway" else "in the layer, below `/opt/python/`"
+    yield f"\n| package | version | licence | its text {folder} |\n|---|---|---|---|\n"
+    for package in packages(place):
         yield f"| {package.name} | {package.version} | {package.licence} | {', '.join(f'`{file}`' for file in package.files)} |\n"
     yield "\n"
 

@@ -20,18 +20,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
+from tools.debian_image import SUITE, make_debian_image
 from tools.pages import read_fences
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = ("README.md", "docs/deploy.md")
 
-_IMAGE: Final = "workmail-hooks-walkthrough:trixie"
-_SUITE: Final = "trixie"
-"""The Debian release whose Python is Lambda's, which `sam build` needs."""
+_IMAGE: Final = f"workmail-hooks-walkthrough:{SUITE}"
 _PACKAGES: Final = ("ca-certificates", "git", "make", "python3", "python3-pip", "python3-venv")
-_DOCKERFILE: Final = (
-    f"FROM debian:{_SUITE}-slim\nRUN apt-get update && apt-get install --yes --no-install-recommends {' '.join(_PACKAGES)}\n"
-)
 _FOLDER: Final = "/workmail-hooks"
 _BLOCK_LIMIT_S: Final = 900
 _PASSED_ON: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PYTEST_ADDOPTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
@@ -85,7 +81,7 @@ def blocks(page: str, text: str) -> Iterator[Block]:
 @contextmanager
 def _container() -> Iterator[str]:
     """Start a container with a clone of the project, yield its ID, and remove it at the end."""
-    _prepare_image()
+    make_debian_image(_IMAGE, _PACKAGES)
     variables, folders = _pip_configuration()
     variables |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     with TemporaryDirectory() as folder:
@@ -109,20 +105,6 @@ def _run(container: str, commands: str) -> tuple[int, str]:
     shell = ["docker", "exec", container, "timeout", str(_BLOCK_LIMIT_S), "sh", "-euc", path + commands]
     done = subprocess.run(shell, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.returncode, done.stdout.decode("utf-8", "replace")
-
-
-def _prepare_image() -> None:
-    """Make the image, from Debian's packages where that is possible, for machines without a container registry."""
-    if subprocess.run(["docker", "image", "inspect", _IMAGE], capture_output=True).returncode == 0:
-        return
-    print(f"making the image {_IMAGE} (once; about a minute)", flush=True)
-    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
-        subprocess.run(["docker", "build", "--quiet", "--tag", _IMAGE, "-"], input=_DOCKERFILE.encode(), check=True)
-        return
-    with TemporaryDirectory() as root:
-        _output("debootstrap", "--variant=minbase", f"--include={','.join(_PACKAGES)}", _SUITE, root)
-        with subprocess.Popen(["tar", "-C", root, "--exclude=./var/cache/apt", "-c", "."], stdout=subprocess.PIPE) as tar:
-            subprocess.run(["docker", "import", "-", _IMAGE], stdin=tar.stdout, stdout=subprocess.DEVNULL, check=True)
 
 
 def _pip_configuration() -> tuple[dict[str, str], set[str]]:

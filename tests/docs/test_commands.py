@@ -4,7 +4,8 @@ What runs here, runs in a clone, and in a folder with `workmail-hooks examples` 
 `. .venv/bin/activate` are for clones.
 
 The comments: `<!-- needs an account -->` (of AWS, or a tenant), `<!-- needs a running server -->`, `<!-- needs Docker -->`,
-`<!-- needs the package index -->`, and `<!-- runs for minutes -->` for targets of make, which a test finds in the Makefile.
+`<!-- needs the package index -->`, `<!-- needs Debian -->` (as root, in a container: tests/e2e/gateway/test_pages.py), and
+`<!-- runs for minutes -->` for targets of make, which a test finds in the Makefile.
 """
 
 import os
@@ -30,7 +31,7 @@ from workmail_local.running_server import find_running
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "samples").rglob("*.md"))]
 COMMENT = re.compile(r"(?:^|\s)#.*")
-MARKERS = ("", "needs an account", "needs a running server", "needs Docker", "needs the package index", "runs for minutes")
+MARKERS = ("", "needs an account", "needs a running server", "needs Docker", "needs the package index", "needs Debian", "runs for minutes")
 HERE = ("workmail-hooks", "pytest", "printf", "cd", ".")
 CI = (ROOT / ".ci/run").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""docs/licences.md lists every package in the layers, with a licence that this project may pass on."""
+"""docs/licences.md lists every package in the layers and in the gateway's image, with a licence that this project may pass on."""
 
 import re
 import tomllib
@@ -20,12 +20,19 @@ WITH_CONDITIONS = {"python-stdnum": "LGPL-2.1-or-later", "certifi": "MPL-2.0"}
 """The page has a section on them."""
 
 
-@pytest.mark.parametrize("layer", ["mailhooks", "availability"])
-def test_each_pin_of_the_layers_is_listed_with_its_version(layer: str) -> None:
-    pins = re.findall(r"^([^\s=]+)==(\S+)", (ROOT / "layers" / layer / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("place", licences.PINS)
+def test_each_pin_is_listed_with_its_version(place: str) -> None:
+    pins = re.findall(r"^([^\s=]+)==(\S+)", licences.PINS[place].read_text("utf-8"), re.MULTILINE)
+    shipped = {name: version for name, version in pins if name not in licences.BUILD_TOOLS}
 
-    assert len(pins) > 15
-    assert {name: ROWS[name][0] for name, _ in pins} == dict(pins)
+    assert len(shipped) > 15
+    assert {name: ROWS[name][0] for name in shipped} == shipped
+
+
+def test_the_image_of_the_gateway_has_none_of_the_packages_that_only_build_it() -> None:
+    [removed] = re.findall(r"pip uninstall --quiet --yes (.+)$", (ROOT / "gateway/Dockerfile").read_text("utf-8"), re.MULTILINE)
+
+    assert set(removed.split()) == licences.BUILD_TOOLS | {"pip"}
 
 
 def test_the_page_is_as_the_tool_writes_it() -> None:
