@@ -17,13 +17,14 @@ from mailhooks.core.decision import Decision, explain, half_of_remaining_time, l
 from mailhooks.core.mail import Mail
 from mailhooks.core.side_effects_base import Holds, SideEffects, fail_action
 from mailhooks.errors import Misconfigured, PermanentError, StillHeld
-from mailhooks.platform import Platform
+from mailhooks.platform import HoldMethod, Platform
 from mailhooks.policy.evaluation.evaluate import bounce_values
 from mailhooks.policy.evaluation.outcome import Outcome, Trace, WantedHold
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.rule import Archive, Count, Hold, Rule, RuleErrorPolicy
+from mailhooks.report_names import HoldState
 from mailhooks.settings import Settings
 
 if TYPE_CHECKING:
@@ -196,6 +197,9 @@ class MailEvaluation:
             StillHeld: a hold has no decision yet.
             TransientError: a hold cannot be recorded or looked up, and the `on_error` of its rule is retry.
         """
+        if self._evaluator.platform.holds is HoldMethod.QUARANTINE:
+            # The platform keeps the message for its operator: there is no approver to ask, and no second attempt.
+            return replace(outcome, hold_states=dict.fromkeys((wanted.rule.name for wanted in outcome.holds), HoldState.PENDING))
         mail, traits, wanted_holds = self._mail, self._traits, outcome.holds
         if traits.varies:
             # An earlier attempt may have held the message for a rule that does not apply now.
