@@ -76,6 +76,8 @@ class LogKey(StrEnum):
     HOLDS = "holds"
     """The rules that hold or held the message, each with a `HoldState`."""
     DECIDED_BEFORE = "decidedBefore"
+    ALREADY_CHECKED = "alreadyChecked"
+    """A valid mark shows that the message was checked before: it is passed on unevaluated."""
     DECISION = "decision"
     """The rules and their conditions in words, if LOG_DECISION is true. It quotes the message."""
 

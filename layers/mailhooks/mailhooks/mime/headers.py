@@ -173,6 +173,10 @@ class HeaderBlock:
         """Return the edit that adds lines after the last field, or before the first one if programs find different ends of the header."""
         if self.complete and not self.options:
             return Edit(self.end, self.end, lines)
+        return self.prepended(lines)
+
+    def prepended(self, lines: bytes) -> Edit:
+        """Return the edit that adds lines before the first field."""
         first = self.fields[0] if self.fields else None
         # QUIRK: programs read `From : ada@example.com` as an mbox line.
         at = self.start if first is None else first.end if first.name == "From" and first.body - first.start > 5 else first.start
