@@ -8,10 +8,9 @@ from typing import Any
 from mailhooks.core.evaluator import FixedPolicy, PolicyEvaluator
 from mailhooks.core.mail import Mail
 from mailhooks.core.side_effects_base import Holds, SideEffects
+from mailhooks.deadline import Deadline
 from mailhooks.envelope import FlowDirection
 from mailhooks.platform import Platform
-
-from mailhooks.deadline import Deadline
 from mailhooks.policy.rules.rule import Archive, Notify
 from mailhooks.relay.disposition import Disposition
 from mailhooks.relay.evaluate import MessageEvaluator

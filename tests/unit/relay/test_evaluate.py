@@ -9,9 +9,9 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
+
 from mailhooks.core.evaluator import FixedPolicy, PolicyEvaluator
 from mailhooks.core.mail import Mail
-
 from mailhooks.errors import CannotChangeSafely, MessageRejected, Misconfigured, StillHeld, Throttled
 from mailhooks.mime.message import Message
 from mailhooks.policy import Policy

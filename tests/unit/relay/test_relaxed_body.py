@@ -73,7 +73,7 @@ def test_pieces_are_read_from_an_offset_on(pieces: list[bytes], start: int) -> N
 
 @pytest.mark.parametrize("octets", [b"\r\n", b" ", b"\n", b" \r\n", b"text\r\n"])
 def test_the_memory_does_not_grow_with_the_body(octets: bytes) -> None:
-    """A body of empty lines, of spaces or of text: whatever is left out at the end is counted, not stored."""
+    """A body of empty lines, of spaces or of text: octets that may be left out at the end are counted, not stored."""
     body = memoryview(octets * (8 * 1024 * 1024 // len(octets)) + b"end")
     sizes: list[int] = []
     tracemalloc.start()

@@ -51,7 +51,7 @@ class Disposition:
         received: the message.
         listener: the listener that received it.
         deliver: who gets the message, as the client wrote the addresses and in its order, each once; added ones last.
-        bounced: the bounce text by recipient, for those who do not get the message, and whose sender is told why.
+        bounced: the bounce text by recipient, for those who do not get the message, with a notice to the sender.
         dropped: the recipients who do not get the message, without a notice.
         actions: the action of each recipient of the client.
         outgoing: makes the edits.

@@ -215,7 +215,7 @@ class _Evaluation:
 
 
 def _find_forged_fields(message: Message, listener: Listener) -> list[Edit]:
-    """Return the removals of marks, none of which is valid, and of fields that would make the next host skip its spam check."""
+    """Return the removals of invalid marks, and of fields that would make the next host skip its spam check."""
     names = {FIELD_NAME.lower()} | ({listener.bypass_field.name.lower()} if listener.bypass_field else set())
     return [Edit(field.start, field.end, b"") for field in message.header.fields if field.lname in names]
 
