@@ -157,6 +157,14 @@ class Table:
         """Return a boolean."""
         return self._value(key, bool, default)
 
+    def read_scalar(self, key: str) -> str:
+        """Return a string, a whole number or a boolean as text."""
+        value = self._data[key]
+        self.require(
+            type(value) in (str, int, bool), key, found=_describe_type(value), expected="a string, a whole number, or true or false"
+        )
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
     def read_word(self, key: str, words: Mapping[str, T], default: str | None = None) -> T:
         """Return the value of one of several words. The spelling in WorkMail's JSON, in capitals and with `_`, is accepted too."""
         value = self.read_text(key, default)

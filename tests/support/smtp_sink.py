@@ -56,12 +56,16 @@ class Sink:
         refused: replies to RCPT by address, such as `550 5.1.1 No such user`.
         extensions: of the reply to EHLO.
         lenient: whether a bare CR or LF around a dot ends content too, as in servers open to SMTP smuggling.
+        replies: to a step, in place of the usual one; "" closes the connection. A message with a negative last reply is not kept.
+        commands: that arrived, without QUIT.
         on_step: called in each step, in a thread of its own.
     """
 
     lenient: bool = False
     extensions: tuple[str, ...] = _EXTENSIONS
     refused: dict[str, str] = field(default_factory=dict)
+    replies: dict[Step, str] = field(default_factory=dict)
+    commands: list[str] = field(default_factory=list)
     on_step: Callable[[Step], None] | None = None
     received: list[Received] = field(default_factory=list)
     connections: int = 0
@@ -122,6 +126,7 @@ class _Session:
         await self._reply("220 sink.example.net ESMTP")
         while True:
             line = await self._read_until(_LINE)
+            self._sink.commands += [] if line.upper().startswith(b"QUIT") else [line.decode("utf-8", "surrogateescape").rstrip("\r\n")]
             verb, _, rest = line.decode("utf-8", "surrogateescape").strip().partition(" ")
             match verb.upper():
                 case "EHLO" | "LHLO":
@@ -163,8 +168,11 @@ class _Session:
             await self._reply("554 5.5.1 No valid recipients")
             return
         await self._reply("354 Go ahead", Step.DATA)
+        if not self._sink.replies.get(Step.DATA, "354").startswith("354"):
+            return
         content = await self._read_content()
-        self._sink.received.append(Received(self._mail_from, tuple(self._recipients), content, self._parameters))
+        if self._sink.replies.get(Step.ACCEPTED, "2").startswith("2"):
+            self._sink.received.append(Received(self._mail_from, tuple(self._recipients), content, self._parameters))
         self._recipients = []
         await self._reply("250 2.0.0 Accepted", Step.ACCEPTED)
 
@@ -202,6 +210,9 @@ class _Session:
     async def _reply(self, text: str, step: Step | None = None) -> None:
         if step:
             await self._notify(step)
+            text = self._sink.replies.get(step, text)
+            if not text:
+                raise ConnectionResetError
         self._writer.write(f"{text}\r\n".encode())
         await self._writer.drain()
 

@@ -210,6 +210,12 @@ def _export(options: argparse.Namespace) -> int:
     return export(options)
 
 
+def _gateway(options: argparse.Namespace) -> int:
+    from workmail_local.cli.gateway import run_gateway
+
+    return run_gateway(options)
+
+
 _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "run": _run,
     "send": _send,
@@ -227,6 +233,7 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "export": _export,
     "new": _new,
     "import": _import,
+    "gateway": _gateway,
 }
 
 

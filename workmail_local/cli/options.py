@@ -51,6 +51,7 @@ def build_parser() -> Parser:
     _add_doctor(commands.add_parser("doctor", help="check the deployed stack and its organization in AWS; changes nothing"))
     _add_import(commands.add_parser("import", help="import the zip file of a mailbox export into any IMAP server"))
     _add_export(commands.add_parser("export", help="export all mailboxes of the organization by a deployed stack, to leave WorkMail"))
+    _add_gateway(commands.add_parser("gateway", help="apply a policy on other mail paths: an SMTP gateway or a milter"))
     for command in commands.choices.values():
         command.set_defaults(parser=command)
     return parser
@@ -263,6 +264,17 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     action.add_argument("--status", action="store_true", help="show the progress of each mailbox and an estimate of the end")
     action.add_argument("--verify", action="store_true", help="read each exported file and compare its SHA-384")
     action.add_argument("--download", type=Path, metavar="FOLDER", help="download the exported files, for `workmail-hooks import`")
+
+
+def _add_gateway(gateway: argparse.ArgumentParser) -> None:
+    actions = {
+        "serve": "run the SMTP and LMTP listeners until SIGTERM or Ctrl-C",
+        "milter": "run the milters until SIGTERM or Ctrl-C",
+        "check": "report the errors of the configuration and the policy; listens nowhere",
+        "health": "ask [health] of the running gateway; the exit status is 0 while it accepts mail",
+    }
+    gateway.add_argument("action", choices=list(actions), help="; ".join(f"{name}: {does}" for name, does in actions.items()))
+    gateway.add_argument("file", type=Path, nargs="?", default=Path("gateway.toml"), help="the configuration (default: gateway.toml)")
 
 
 def _add_events(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
 
-from mail_gateway.smtp.content_reader import ContentReader
+from mail_gateway.smtp.connection import EnhancedSmtp
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from workmail_local.config.smtp import Smtp, Tls
@@ -43,61 +43,18 @@ _ATOM: Final = r"[\w!#-'*+/=^`{-~-]+"
 _PLAIN_PATH: Final = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*@[\w-]+(?:\.[\w-]+)*)>(?: *([!-'*-~][!-'*-~ ]*))?", re.ASCII)
 """A path of atoms (RFC 5321 section 4.1.2), and parameters without a comment. Without `?`, it has no encoded word."""
 
-_MAX_REPLY_OCTETS: Final = 512 - len("\r\n")
-"""RFC 5321 section 4.5.3.1.5."""
 
-_PLAIN_REPLY: Final = re.compile(r"(?!220)(([245])\d\d) (?![245]\.\d{1,3}\.\d{1,3}(?: |$))")
-_ENHANCED: Final = {
-    "500": "5.5.2",
-    "501": "5.5.4",
-    "502": "5.5.1",
-    "503": "5.5.1",
-    "504": "5.5.4",
-    "530": "5.7.0",
-    "552": "5.3.4",
-    "555": "5.5.4",
-}
-"""RFC 3463 sections 3.4, 3.6 and 3.8."""
-
-
-class EnhancedSmtp(SMTP):
-    """aiosmtpd's server side of one connection, for lines of any length and with an enhanced status code in each reply."""
+class LocalSmtp(EnhancedSmtp):
+    """The server side of one connection to the local WorkMail."""
 
     line_length_limit = MAX_MESSAGE_BYTES + len(".")
     is_for_users = False
     """Whether AUTH is possible."""
-    is_encrypted = False
-    _closed: "asyncio.Future[None]"
-    """The end of the connection, an attribute of `asyncio.StreamReaderProtocol`."""
 
     def __init__(self, handler: Handler, logins: LoginGuard, **options: Any) -> None:
         super().__init__(handler, authenticator=self._log_in, **options)
-        # aiosmtpd has no parameter for the reader that it creates: its base class is initialized again, with another one.
-        reader = ContentReader(limit=self.line_length_limit, loop=self.loop)
-        asyncio.StreamReaderProtocol.__init__(self, reader, self._cb_client_connected, self.loop)
         self._logins = logins
         self._failed_logins = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin a connection, or begin it again with TLS."""
-        self.is_encrypted = transport.get_extra_info("ssl_object") is not None
-        super().connection_made(transport)
-
-    def eof_received(self) -> bool | None:
-        """Answer the commands that have arrived: a client that sends no more may still read (RFC 9293 section 3.6.1).
-
-        aiosmtpd would end the connection, and a client that sends all its commands at once would get no reply.
-        """
-        # TLS has no such state: what its layer receives ends with the connection.
-        return False if self.is_encrypted else asyncio.StreamReaderProtocol.eof_received(self)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """End the connection. An error such as a broken pipe is the client's, and not worth a log line.
-
-        asyncio marks the error as seen when the protocol is collected, but Python may collect the error first.
-        """
-        super().connection_lost(error)
-        self._closed.exception()
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         """Return the address at the start of an argument, and the parameters after it; None for a malformed address.
@@ -107,43 +64,12 @@ class EnhancedSmtp(SMTP):
         plain = _PLAIN_PATH.fullmatch(arg)
         return (plain[1], plain[2] or "") if plain else super()._getaddr(arg)
 
-    async def handle_exception(self, error: Exception) -> str:
-        """Return the reply to a command that failed; close the connection at the end of what the client sends."""
-        if isinstance(error, asyncio.IncompleteReadError) and self.transport:
-            self.transport.close()
-            await self.loop.create_future()  # until the replies are sent: then aiosmtpd cancels this
-        return str(await super().handle_exception(error))
-
-    async def push(self, status: str | bytes) -> None:
-        """Send a reply of one line.
-
-        aiosmtpd's own replies have no enhanced status code; RFC 2034 section 4 wants one in each, except in the greeting and in the
-        answers to EHLO and HELO, which our handler gives as bytes.
-        """
-        if not status:  # at the end of a connection
-            return
-        if isinstance(status, str):
-            found = _PLAIN_REPLY.match(status)
-            if found:
-                status = f"{found[1]} {_ENHANCED.get(found[1], found[2] + '.0.0')} {status[found.end() :]}"
-            status = re.sub("[^ -~]", "?", status)[:_MAX_REPLY_OCTETS].encode()
-        await super().push(status)
-
     @syntax("MAIL FROM: <address>", extended=" [SP <mail-parameters>]")
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
         """Begin a message. Where AUTH is offered, the parameter AUTH is accepted and ignored, as RFC 4954 section 5 requires."""
         if arg and self.is_for_users and self.session and self.session.extended_smtp:
             arg = _AUTH_PARAMETER.sub("", arg, count=1)
         await super().smtp_MAIL(arg)
-
-    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
-        """Begin TLS (RFC 3207 section 4), once."""
-        if self.tls_context is None:
-            await self.push("502 5.5.1 STARTTLS is not offered")
-        elif self.is_encrypted:
-            await self.push("503 5.5.1 TLS has begun already")
-        else:
-            await super().smtp_STARTTLS(arg)
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
         """Log in a user. The name of the mechanism may be in any case (RFC 4954 section 4).
@@ -220,7 +146,7 @@ class SmtpServer:
         self._stop_s = STOP_S
         self._runner = asyncio.Runner()
         self._stopping = asyncio.Event()
-        self._connections: WeakSet[EnhancedSmtp] = WeakSet()
+        self._connections: WeakSet[LocalSmtp] = WeakSet()
         self._thread = threading.Thread(target=self._run, name=f"smtp-{direction.value.lower()}", daemon=True)
 
     def start(self) -> None:
@@ -273,7 +199,7 @@ class SmtpServer:
 
     def _create_connection(self) -> SMTP:
         requires_tls = self._settings.tls is Tls.REQUIRED
-        smtp = EnhancedSmtp(
+        smtp = LocalSmtp(
             self._handler,
             self._logins,
             hostname="localhost",

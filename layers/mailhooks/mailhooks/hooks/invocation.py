@@ -157,6 +157,11 @@ class Record:
     started: float = field(default_factory=time.perf_counter)
 
     @property
+    def envelope(self) -> MailFlowEvent | None:
+        """The event, whose envelope the log line shows."""
+        return self.event
+
+    @property
     def bytes_read(self) -> int | None:
         return None if self.message is None else len(self.message.raw)
 

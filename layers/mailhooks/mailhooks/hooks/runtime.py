@@ -136,7 +136,7 @@ class _HandlerRuntime:
         except Exception as error:  # noqa: BLE001 - no error of a hook may lose the mail
             record.unexpected = error
             if self._on_error is OnError.RETRY:
-                raise HookFailed(f"{type(error).__name__} in hook {self.reporter.hook}; see the log line before this") from None
+                raise HookFailed(f"{type(error).__name__} in hook {self.reporter.name}; see the log line before this") from None
             return record.response
         except BaseException as error:  # such as sys.exit() in a hook
             record.unexpected = error

@@ -45,6 +45,11 @@ class Record:
     started: float = field(default_factory=time.perf_counter)
 
     @property
+    def bytes_read(self) -> int:
+        """The size of the message as it was received."""
+        return len(self.message.raw)
+
+    @property
     def error(self) -> BaseException | None:
         """The error to log."""
         return self.unexpected or self.transient or self.permanent or self.refused

@@ -9,13 +9,13 @@ from aiosmtpd.smtp import SMTP
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_gateway.smtp import connection
 from mail_gateway.smtp.content_reader import ContentReader
 from mailhooks.contract import FlowDirection
 from tests.support.smtp_peers import MemoryAcceptor
-from workmail_local.smtp import server
 from workmail_local.smtp.handler import Handler
 from workmail_local.smtp.login_guard import LoginGuard
-from workmail_local.smtp.server import EnhancedSmtp
+from workmail_local.smtp.server import LocalSmtp
 
 _BITS = [*'<>@.,:;()[]"\\?=_-a1 \t\r\né', "a.b", "ana@example.com", "=?utf-8?q?x?=", "(c)", " SIZE=10", " BODY=8BITMIME"]
 _ARGUMENTS = st.lists(st.sampled_from(_BITS), min_size=1, max_size=8).map("".join)
@@ -36,8 +36,8 @@ class Connection(asyncio.Transport):
         pass
 
 
-def create_protocol() -> EnhancedSmtp:
-    return EnhancedSmtp(Handler(FlowDirection.INBOUND, MemoryAcceptor()), LoginGuard(), loop=asyncio.get_running_loop(), timeout=60.0)
+def create_protocol() -> LocalSmtp:
+    return LocalSmtp(Handler(FlowDirection.INBOUND, MemoryAcceptor()), LoginGuard(), loop=asyncio.get_running_loop(), timeout=60.0)
 
 
 @given(st.lists(_ARGUMENTS | _PATHS, min_size=10, max_size=40))
@@ -45,7 +45,7 @@ def test_an_address_is_read_as_aiosmtpd_reads_it(arguments: list[str]) -> None:
     async def compare() -> None:
         protocol = create_protocol()
         for argument in arguments:
-            assert _read(protocol, argument) == _read(super(EnhancedSmtp, protocol), argument)
+            assert _read(protocol, argument) == _read(super(LocalSmtp, protocol), argument)
 
     asyncio.run(compare())
 
@@ -75,7 +75,7 @@ def test_a_broken_pipe_is_not_logged(caplog: pytest.LogCaptureFixture, monkeypat
             gc.collect(0)
             super().__init__(**options)
 
-    monkeypatch.setattr(server, "ContentReader", Reader)
+    monkeypatch.setattr(connection, "ContentReader", Reader)
 
     async def break_connections() -> None:
         for _ in range(50):

@@ -1,0 +1,23 @@
+"""The evaluator in force, which a listener asks for at each message."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailhooks.deadline import Deadline
+from mailhooks.relay.disposition import Disposition
+from mailhooks.relay.received import Received
+
+
+class Evaluator(Protocol):
+    """Evaluates messages: `mailhooks.relay.evaluate.MessageEvaluator`."""
+
+    def evaluate(self, received: Received, deadline: Deadline) -> Disposition:
+        """Return the disposition of a message. Raises TryAgain, Refused."""
+        ...
+
+
+@dataclass(slots=True)
+class EvaluatorSlot:
+    """The place of the evaluator of a listener. Another one gets there when the configuration is read again."""
+
+    evaluator: Evaluator

@@ -1,0 +1,122 @@
+"""The server of one listener for SMTP or LMTP."""
+
+import asyncio
+from concurrent.futures import Executor
+from ipaddress import ip_address
+from typing import Final
+
+from mail_gateway.config import ListenerConfiguration
+from mail_gateway.report import GatewayLog
+from mail_gateway.slot import EvaluatorSlot
+from mail_gateway.smtp.content import has_false_end
+from mail_gateway.smtp.next_host import DEFAULT_TIMEOUTS, NextHostConnection, Timeouts
+from mail_gateway.smtp.passing_on import FALSE_END, Checked, check_copies
+from mail_gateway.smtp.session import GatewaySession, SessionServices
+from mail_gateway.sockets import listen
+from mail_gateway.tls import make_client_context, make_server_context
+from mailhooks.deadline import Deadline
+from mailhooks.relay.errors import Refused
+from mailhooks.relay.received import Received
+
+EVALUATION_S: Final = 60.0
+"""Seconds for the evaluation of a message, with its calls to other services. A client waits ten minutes (RFC 5321 section 4.5.3.2.6)."""
+
+_NOT_ALLOWED: Final = b"554 5.7.1 This host may not connect here\r\n"
+_TOO_MANY: Final = b"421 4.3.2 Too many connections, try again later\r\n"
+
+
+class SmtpListener:
+    """Serves the clients of one listener in the running event loop.
+
+    Args:
+        slot: has the evaluator.
+        executor: runs evaluations, which may block.
+    """
+
+    def __init__(
+        self,
+        configuration: ListenerConfiguration,
+        slot: EvaluatorSlot,
+        executor: Executor,
+        log: GatewayLog,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    ) -> None:
+        assert configuration.next_host
+        self.configuration = configuration
+        self.slot = slot
+        self._executor = executor
+        self._server_context = make_server_context(configuration)
+        self._host_context = make_client_context(configuration.next_host)
+        self._timeouts = timeouts
+        self._services = SessionServices(self._evaluate, self._connect, log.for_listener(configuration.listener.name), self._admit)
+        self._socket = listen(configuration.address)
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port; 0 for a Unix socket."""
+        return 0 if self.configuration.address.path else int(self._socket.getsockname()[1])
+
+    async def start(self) -> None:
+        """Start to answer clients."""
+        self._server = await asyncio.get_running_loop().create_server(self._create_session, sock=self._socket)
+
+    async def stop(self, wait_s: float) -> None:
+        """Stop to accept connections, end those that wait for a command, and wait until messages under way are answered.
+
+        Args:
+            wait_s: seconds; then the rest is cut off. A client without a reply keeps its message.
+        """
+        if self._server:
+            self._server.close()
+        ends = asyncio.get_running_loop().time() + wait_s
+        sessions = self._services.sessions
+        while sessions and asyncio.get_running_loop().time() < ends:
+            for session in list(sessions):
+                session.stop()
+            await asyncio.sleep(_POLL_S)
+        for session in list(sessions):
+            session.cut_off()
+        if self._services.tasks:
+            await asyncio.wait(self._services.tasks, timeout=1.0)
+
+    def _create_session(self) -> GatewaySession:
+        return GatewaySession(self.configuration, self._services, self._server_context)
+
+    def _connect(self) -> NextHostConnection:
+        configuration = self.configuration
+        assert configuration.next_host
+        return NextHostConnection(configuration.next_host, configuration.listener.host_name, self._host_context, self._timeouts)
+
+    def _admit(self, peer: object) -> bytes:
+        """Return the reply to a client that may not connect; b"" for one that may."""
+        if not self._may_connect(peer):
+            self._services.log.warn("a client is refused", "its network is not one of this listener")
+            return _NOT_ALLOWED
+        return _TOO_MANY if len(self._services.sessions) >= self.configuration.max_connections else b""
+
+    def _may_connect(self, peer: object) -> bool:
+        networks = self.configuration.networks
+        if not networks:
+            return True  # a Unix socket, or the certificate decides
+        if not isinstance(peer, tuple):
+            return False
+        address = ip_address(str(peer[0]).partition("%")[0])
+        return any(address in network for network in networks)
+
+    async def _evaluate(self, received: Received, *, split: bool, has_8bitmime: bool) -> Checked:
+        evaluator = self.slot.evaluator
+
+        def evaluate() -> Checked:
+            if has_false_end([received.content]):
+                raise Refused(FALSE_END.code, FALSE_END.enhanced, *FALSE_END.lines)
+            disposition = evaluator.evaluate(received, Deadline.after(EVALUATION_S))
+            checked = check_copies(disposition, split=split, has_8bitmime=has_8bitmime)
+            checked.disposition.finish(split=split)
+            return checked
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, evaluate)
+
+
+_POLL_S: Final = 0.05
+"""Seconds between two looks at the sessions while the server stops."""
