@@ -11,14 +11,17 @@ from typing import Protocol as Interface
 from mail_gateway.config import Configuration, ListenerConfiguration, Protocol, load_configuration
 from mail_gateway.errors import CommandError, GatewayError
 from mail_gateway.health import HealthServer
+from mail_gateway.milter.server import MilterListener
 from mail_gateway.report import GatewayLog, GatewayReporter
 from mail_gateway.slot import EvaluatorSlot
+from mail_gateway.smtp.server import SmtpListener
 from mail_gateway.tls import make_client_context, make_server_context
 from mailhooks.actions import ActionType
+from mailhooks.content.change import OnUnmodifiable
 from mailhooks.core.evaluator import PolicyEvaluator
 from mailhooks.errors import MailhooksError
 from mailhooks.policy import Policy
-from mailhooks.policy.rules.rule import SetVerdict
+from mailhooks.policy.rules.rule import ContentChange, SetVerdict
 from mailhooks.relay.evaluate import MessageEvaluator
 from mailhooks.relay.platforms import GATEWAY, MILTER
 
@@ -75,12 +78,8 @@ class Gateway:
         self.health = HealthServer(configuration.health, lambda: self._is_running) if configuration.health else None
 
     def _make_listener(self, configuration: ListenerConfiguration, slot: EvaluatorSlot) -> Listener:
-        # Late: each of the two needs packages that the other does not.
-        if configuration.protocol is Protocol.MILTER:
-            raise GatewayError("this version has no milter yet")
-        from mail_gateway.smtp.server import SmtpListener
-
-        return SmtpListener(configuration, slot, self._executor, self._log)
+        serve = MilterListener if configuration.protocol is Protocol.MILTER else SmtpListener
+        return serve(configuration, slot, self._executor, self._log)
 
     async def serve(self, on_ready: Callable[["Gateway"], None] = lambda _: None) -> None:
         """Serve until SIGTERM, SIGINT or `stop`; then finish the messages under way.
@@ -192,4 +191,6 @@ def _require_next_host(configuration: ListenerConfiguration, policy: Policy) -> 
 
 
 def _is_bounce(action: object) -> bool:
+    if isinstance(action, ContentChange):
+        return action.on_unmodifiable is OnUnmodifiable.BOUNCE
     return isinstance(action, SetVerdict) and action.type is ActionType.BOUNCE

@@ -2,11 +2,13 @@
 
 import socket
 import stat
+from collections.abc import Collection
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from mail_gateway.config import SocketAddress
+from mail_gateway.config import Network, SocketAddress
 from mail_gateway.errors import GatewayError
 
 _BACKLOG: Final = 256
@@ -58,3 +60,17 @@ def _remove_stale(path: Path) -> None:
                 probe.connect(str(path))
             except ConnectionRefusedError:
                 path.unlink()
+
+
+def may_connect(peer: object, networks: Collection[Network]) -> bool:
+    """Return whether a client may connect. Without networks each may: the socket's folder or the certificate decides.
+
+    Args:
+        peer: its address, as asyncio has it.
+    """
+    if not networks:
+        return True
+    if not isinstance(peer, tuple):
+        return False
+    address = ip_address(str(peer[0]).partition("%")[0])
+    return any(address in network for network in networks)

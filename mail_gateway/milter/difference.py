@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, TypeVar
 
 _T = TypeVar("_T")
 
-_MAX_COST: Final = 200
+_MAX_COST: Final = 100
 """Steps up to which the fewest are searched, because the time grows with their square. Beyond them all items are exchanged."""
 
 
@@ -22,7 +22,7 @@ class Difference(NamedTuple):
 
 
 def find_difference(old: Sequence[_T], new: Sequence[_T], can_replace: Callable[[_T, _T], bool]) -> Difference:
-    """Find the fewest steps. With more than 200 there may be fewer.
+    """Find the fewest steps. With more than 100 there may be fewer.
 
     The search is that of Ukkonen ("Algorithms for Approximate String Matching", 1985): for each cost, the furthest point on each diagonal
     that can be reached. That an item cannot replace each other one changes nothing: a further point on the same diagonal is never worse.

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from mail_gateway.milter.difference import find_difference
 from mail_gateway.milter.protocol import CHUNK_OCTETS, Packet, add_header, change_header, insert_header, replace_body
+from mailhooks.errors import PermanentError
 
 _FIELD: Final = re.compile(rb"[!-9;-~]+:")
 """The start of a field (RFC 5322 section 2.2)."""
@@ -23,7 +24,7 @@ _NOT_IN_VALUE: Final = re.compile(rb"\0|(?<!\r)\n|\r\r\n")
 """A value ends at NUL, and the MTA writes CRLF for each LF. Sendmail forbids a CR before it."""
 
 
-class CannotExpress(Exception):
+class CannotExpress(PermanentError):
     """The milter protocol has no operation for a change. Nothing was sent: the message can pass unchanged."""
 
 

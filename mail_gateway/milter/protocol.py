@@ -214,11 +214,11 @@ def quarantine(reason: bytes) -> Packet:
     return Packet(b"q", reason + b"\0")
 
 
-def reply(code: int, enhanced: str, lines: list[str]) -> Packet:
-    """Return the packet with the SMTP reply to the client: one line for each text.
+def reply(text: str) -> Packet:
+    """Return the packet with an SMTP reply to the client.
 
-    Sendmail uses the reply as a format string, so a percent sign is doubled, and Postfix reads it so. Each line has the code (RFC 5321
-    section 4.2.1) and the enhanced code (RFC 2034 section 4).
+    Args:
+        text: ASCII. Each line has the code (RFC 5321 section 4.2.1) and an enhanced code of its class, without which Postfix refuses it.
     """
-    texts = [f"{code}{' ' if number == len(lines) else '-'}{enhanced} {line}" for number, line in enumerate(lines, start=1)]
-    return Packet(b"y", "\r\n".join(texts).replace("%", "%%").encode() + b"\0")
+    # Sendmail uses the reply as a format string, and Postfix reads it so.
+    return Packet(b"y", text.replace("%", "%%").encode("ascii") + b"\0")

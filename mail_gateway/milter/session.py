@@ -20,9 +20,7 @@ from mail_gateway.milter.protocol import (
     read_strings,
 )
 
-_REQUIRED: Final = (
-    Action.ADD_HEADERS | Action.CHANGE_BODY | Action.ADD_RECIPIENTS | Action.DELETE_RECIPIENTS | Action.CHANGE_HEADERS
-)  # fmt: skip
+_REQUIRED: Final = Action(sum(Action))
 """Without one of these a verdict could not be carried out."""
 
 _REPLIED: Final = {
@@ -54,8 +52,8 @@ class MilterMessage:
     """One message at its end, as the MTA sent it.
 
     Attributes:
-        mail_from: the reverse-path without angle brackets; empty for the null reverse-path.
-        recipients: the forward-paths, in their order, as the MTA wrote them: perhaps in angle brackets.
+        mail_from: the reverse-path as the MTA wrote it, such as `<nora@example.net>` or `<>`.
+        recipients: the forward-paths likewise, in their order.
         fields: the header fields, each with its name, its value, and its CRLF, as in `content`.
         content: the message with lines that end in CRLF. The empty line after the header is always there.
         is_too_large: whether the message has more octets than the milter accepts. `content` is empty then.
@@ -138,7 +136,7 @@ class MilterSession:
         offer = read_negotiation(data)
         if missing := _REQUIRED & ~offer.actions:
             raise ProtocolError(f"the MTA does not offer all that a milter needs: {missing.name} is missing")
-        self.actions = offer.actions & (_REQUIRED | Action.QUARANTINE)
+        self.actions = _REQUIRED
         self.options = offer.options & _WANTED
         self._negotiated = True
         return Negotiation(min(offer.version, VERSION), self.actions, self.options).to_packet()
@@ -155,7 +153,7 @@ class MilterSession:
 
     def _begin(self, data: bytes) -> None:
         # A new MAIL ends the message before it, which the client has given up by RSET or EHLO.
-        self._message = _Message(_remove_brackets(read_strings(data)[0]))
+        self._message = _Message(read_strings(data)[0])
 
     def _add_recipient(self, data: bytes) -> None:
         recipients = self._current().recipients
@@ -215,7 +213,3 @@ class MilterSession:
             message.content.getvalue(),
             message.octets > self._max_octets,
         )
-
-
-def _remove_brackets(path: bytes) -> bytes:
-    return path[1:-1] if path.startswith(b"<") and path.endswith(b">") else path

@@ -2,7 +2,6 @@
 
 import asyncio
 from concurrent.futures import Executor
-from ipaddress import ip_address
 from typing import Final
 
 from mail_gateway.config import ListenerConfiguration
@@ -12,7 +11,7 @@ from mail_gateway.smtp.content import has_false_end
 from mail_gateway.smtp.next_host import DEFAULT_TIMEOUTS, NextHostConnection, Timeouts
 from mail_gateway.smtp.passing_on import FALSE_END, Checked, check_copies
 from mail_gateway.smtp.session import GatewaySession, SessionServices
-from mail_gateway.sockets import listen
+from mail_gateway.sockets import listen, may_connect
 from mail_gateway.tls import make_client_context, make_server_context
 from mailhooks.deadline import Deadline
 from mailhooks.relay.errors import Refused
@@ -90,19 +89,10 @@ class SmtpListener:
 
     def _admit(self, peer: object) -> bytes:
         """Return the reply to a client that may not connect; b"" for one that may."""
-        if not self._may_connect(peer):
+        if not may_connect(peer, self.configuration.networks):
             self._services.log.warn("a client is refused", "its network is not one of this listener")
             return _NOT_ALLOWED
         return _TOO_MANY if len(self._services.sessions) >= self.configuration.max_connections else b""
-
-    def _may_connect(self, peer: object) -> bool:
-        networks = self.configuration.networks
-        if not networks:
-            return True  # a Unix socket, or the certificate decides
-        if not isinstance(peer, tuple):
-            return False
-        address = ip_address(str(peer[0]).partition("%")[0])
-        return any(address in network for network in networks)
 
     async def _evaluate(self, received: Received, *, split: bool, has_8bitmime: bool) -> Checked:
         evaluator = self.slot.evaluator

@@ -34,8 +34,8 @@ class Kind(NamedTuple):
 
 POSTFIX: Final = Kind()
 SENDMAIL: Final = Kind(counts_deleted=True)
-OLD: Final = Kind(actions=0x1F, options=0x7F, counts_deleted=True)
-"""Sendmail before version 8.14: a reply for each packet, no leading space, no quarantine."""
+OLD: Final = Kind(actions=0x3F, options=0x7F, counts_deleted=True)
+"""Sendmail before version 8.14: a reply for each packet, no leading space."""
 
 KINDS: Final = {"Postfix": POSTFIX, "Sendmail": SENDMAIL, "an old Sendmail": OLD}
 

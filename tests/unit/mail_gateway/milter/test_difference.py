@@ -15,14 +15,12 @@ def same_letter(old: str, new: str) -> bool:
 
 
 def apply(old: Sequence[str], new: Sequence[str], difference: Difference) -> list[str]:
-    replaced = dict(difference.replaced)
-    result = []
-    for index in range(len(old) + 1):
-        result += [new[at] for place, at in difference.inserted if place == index]
-        if index < len(old):
-            at = replaced.get(index, -1)
-            result += [] if at is None else [old[index] if at == -1 else new[at]]
-    return result
+    result = [[item] for item in old] + [[]]
+    for index, at in difference.replaced:
+        result[index] = [] if at is None else [new[at]]
+    for place, at in reversed(difference.inserted):
+        result[place].insert(0, new[at])
+    return [item for items in result for item in items]
 
 
 def fewest(old: str, new: str) -> int:

@@ -66,5 +66,5 @@ def test_a_short_negotiation_and_a_string_without_end_are_errors():
         read_strings(b"<a@example.com>")
 
 
-def test_each_line_of_a_reply_has_the_codes():
-    assert reply(550, "5.7.1", ["100% no", "Ask the desk"]).data == b"550-5.7.1 100%% no\r\n550 5.7.1 Ask the desk\0"
+def test_percent_signs_of_a_reply_are_doubled():
+    assert reply("550-5.7.1 100% no\r\n550 5.7.1 Ask the desk").data == b"550-5.7.1 100%% no\r\n550 5.7.1 Ask the desk\0"
