@@ -1,11 +1,16 @@
 """A listener: what an adapter knows of all messages that it receives at one place."""
 
+import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mailhooks.envelope import FlowDirection
-from mailhooks.relay.mark import LISTENER_NAME
+from mailhooks.relay.mark import FIELD_NAME, LISTENER_NAME, is_covered
 from mailhooks.settings import OnError
+
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,255}")
+_FIELD_NAME: Final = re.compile(r"[!-9;-~]{1,64}")
+_FIELD_VALUE: Final = re.compile(r"[!-~](?:[ -~]{0,900}[!-~])?")
 
 
 class HeaderField(NamedTuple):
@@ -33,7 +38,7 @@ class Listener:
         on_error: what happens to a message after an unexpected error.
 
     Raises:
-        ValueError: the name has another form than `LISTENER_NAME`.
+        ValueError: a name, or the value of a field, cannot be written into a header, or marks cover the field.
     """
 
     name: str
@@ -50,3 +55,10 @@ class Listener:
     def __post_init__(self) -> None:
         if not LISTENER_NAME.fullmatch(self.name):
             raise ValueError("a listener's name has letters, digits, dots, hyphens and underscores, at most 63")
+        if not _HOST_NAME.fullmatch(self.host_name):
+            raise ValueError("a host name has letters, digits, dots and hyphens")
+        for field in filter(None, (self.junk_field, self.bypass_field)):
+            if not (_FIELD_NAME.fullmatch(field.name) and _FIELD_VALUE.fullmatch(field.value)):
+                raise ValueError("a header field has a name and a value of printable ASCII, such as X-Spam-Flag: YES")
+            if is_covered(field.name.lower()) or field.name.lower() == FIELD_NAME.lower():
+                raise ValueError(f"{field.name} cannot mark junk or bypass: use a field of your own, such as X-Spam-Flag")
