@@ -173,6 +173,34 @@ def test_an_inbound_rule_may_add_a_recipient_of_any_domain() -> None:
     assert disposition.deliver == ("bo@example.com", "copy@example.org")
 
 
+REDIRECT = {"when": {"recipient": "bo@example.com"}, "do": ["drop", {"add_recipients": ["cy@example.com", "di@example.com"]}]}
+
+
+@pytest.mark.parametrize(
+    "refused, lost",
+    [
+        ([], ()),
+        (["cy@example.com"], ()),
+        (["cy@example.com", "di@example.com"], ("Bo@example.com",)),
+        (["eva@example.com"], ("eva@example.com",)),
+        (["eva@example.com", "di@example.com"], ("eva@example.com",)),
+    ],
+)
+def test_a_recipient_has_lost_the_message_if_all_in_whose_favour_it_was_dropped_are_refused(
+    refused: list[str], lost: tuple[str, ...]
+) -> None:
+    disposition = Relay([REDIRECT]).evaluate(MAIL, "Bo@example.com", "eva@example.com")
+    assert disposition.deliver == ("eva@example.com", "cy@example.com", "di@example.com")
+    assert disposition.list_lost(refused) == lost
+
+
+def test_a_refused_copy_loses_no_recipient_who_gets_or_shall_not_get_the_message() -> None:
+    rules = [{"when": {"recipient": "bo@example.com"}, "do": "drop"}, {"do": {"add_recipients": "archive@example.com"}}]
+    disposition = Relay(rules).evaluate(MAIL, "bo@example.com", "eva@example.com")
+    assert disposition.deliver == ("eva@example.com", "archive@example.com")
+    assert disposition.list_lost(["archive@example.com"]) == ()
+
+
 JUNK = {"when": {"recipient": ["junk@example.com"]}, "do": "junk"}
 BYPASS = {"when": {"recipient": ["vip@example.com"]}, "do": "bypass_spam_check"}
 

@@ -53,6 +53,7 @@ class Disposition:
         deliver: who gets the message, as the client wrote the addresses and in its order, each once; added ones last.
         bounced: the bounce text by recipient, for those who do not get the message, with a notice to the sender.
         dropped: the recipients who do not get the message, without a notice.
+        replaced_by: for some of `dropped`, the addresses that get the message in their place.
         actions: the action of each recipient of the client.
         outgoing: makes the edits.
         is_changed: whether a rule changes the message. The mark and trace fields are no change.
@@ -69,6 +70,7 @@ class Disposition:
     deliver: tuple[str, ...]
     bounced: Mapping[str, str]
     dropped: tuple[str, ...]
+    replaced_by: Mapping[str, tuple[str, ...]]
     actions: Mapping[str, ActionType]
     outgoing: OutgoingMessage
     is_changed: bool
@@ -113,6 +115,15 @@ class Disposition:
     def mixes_marks(self) -> bool:
         """Whether the recipients of the client who get the message have different junk marks."""
         return len(self._delivering_actions) > 1
+
+    def list_lost(self, refused: Collection[str]) -> tuple[str, ...]:
+        """Return the recipients of the client for whom no address gets the message if the next host refuses these addresses.
+
+        The sender did not write to an added address, and is not to learn of it. If it gets the message in place of a recipient, that
+        recipient has lost it.
+        """
+        lost = (each for each, added in self.replaced_by.items() if set(added) <= set(refused))
+        return (*(each for each in refused if each in self.actions), *lost)
 
     def bounce_report(self, recipients: Collection[str]) -> bytes | None:
         """Return the delivery status notification for some of `bounced`, to send with a null reverse-path to `received.mail_from`.

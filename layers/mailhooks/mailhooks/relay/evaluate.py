@@ -8,7 +8,7 @@
                 Refused    disposition                         TryAgain
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -22,6 +22,7 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, PermanentError, StillHeld, TransientError
 from mailhooks.mime.edits import Edit, compose, splice
 from mailhooks.mime.message import Message
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS
 from mailhooks.relay.disposition import Disposition
 from mailhooks.relay.errors import Refused, TryAgain
 from mailhooks.relay.listener import Listener
@@ -170,6 +171,7 @@ class _Evaluation:
             deliver=deliver,
             bounced={each: action.bounce_message or BOUNCE_TEXT for each, action in actions.items() if action.type is ActionType.BOUNCE},
             dropped=tuple(each for each, action in actions.items() if action.type is ActionType.DROP),
+            replaced_by=_find_replacements(decision, actions, added),
             actions={each: _known_action(action, listener) for each, action in actions.items()},
             outgoing=OutgoingMessage(
                 received.content,
@@ -218,6 +220,19 @@ def _find_forged_fields(message: Message, listener: Listener) -> list[Edit]:
     """Return the removals of invalid marks, and of fields that would make the next host skip its spam check."""
     names = {FIELD_NAME.lower()} | ({listener.bypass_field.name.lower()} if listener.bypass_field else set())
     return [Edit(field.start, field.end, b"") for field in message.header.fields if field.lname in names]
+
+
+def _find_replacements(decision: Decision | None, actions: Mapping[str, Action], added: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the added addresses in whose favour a recipient does not get the message, by recipient."""
+    if not decision or not added:
+        return {}
+    outcome = decision.outcome
+    found: dict[str, tuple[str, ...]] = {}
+    for recipient, action in actions.items():
+        recipients = outcome.recipients.find(recipient) & outcome.replaced
+        if recipients and action.type is ActionType.DROP:
+            found[recipient] = tuple(each for each in added if outcome.added_for.get(each.lower(), NO_RECIPIENTS) & recipients)
+    return {recipient: addresses for recipient, addresses in found.items() if addresses}
 
 
 def _known_action(action: Action, listener: Listener) -> ActionType:
