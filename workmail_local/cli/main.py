@@ -140,7 +140,7 @@ def _preview(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from workmail_local.cli.policy.check import check
 
-    return check(options.policy, domains=read_domains(options), as_json=options.json)
+    return check(options.policy, options.platform, domains=read_domains(options), as_json=options.json)
 
 
 def _try(options: argparse.Namespace) -> int:

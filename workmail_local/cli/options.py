@@ -22,6 +22,9 @@ _ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 DECISIONS: Final = {"approve": HoldState.APPROVED, "reject": HoldState.REJECTED, "timeout": HoldState.TIMED_OUT}
 """The decisions on held mail by their words on the command line."""
 
+PLATFORM_NAMES: Final = ("workmail", "gateway", "milter", "ses")
+"""The platforms that run policies."""
+
 EXPORT_FORMS: Final = ("bash", "powershell", "dotenv")
 
 INBOUND_PORT: Final = 1025
@@ -148,6 +151,13 @@ def _add_preview(preview: argparse.ArgumentParser) -> None:
 
 def _add_check(check: argparse.ArgumentParser) -> None:
     _add_policy(check)
+    check.add_argument(
+        "--platform",
+        choices=PLATFORM_NAMES,
+        action="append",
+        default=[],
+        help="also report what this one cannot do; once for each (default: workmail)",
+    )
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     _add_domains(check)
 

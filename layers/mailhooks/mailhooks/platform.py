@@ -47,6 +47,19 @@ class Platform:
         authserv_ids: the authserv-ids (RFC 8601 section 2.5) in lower case whose results are always believed.
         result_fields: header fields with one result of authentication, which the platform itself writes above those of the sender: the name
             in lower case by the method (spf, spam, virus).
+        label: as the findings of `check` name it.
+        results_need: the setting that names the hosts whose results of authentication are believed; `""` for the platform's own.
+        splits_by_lmtp: whether they can by LMTP, which has a reply for each recipient. By SMTP there is one reply for all, and so one copy.
+        sure_hold_s: seconds after which another attempt is sure to come, so that a hold ends by its own timeout; None: any time.
+        sender_retries: whether a held message waits at the host that sends it.
+        inbound_only: whether it gets no outbound mail.
+        fetches_content: whether it fetches and writes the content of a message by calls of the Message Flow API.
+        has_directory: whether it knows the groups, people and domains of the organization.
+        splits_recipients: whether the host before may pass on one message in several transactions, each with some of the recipients.
+        in_aws: whether it runs in AWS, with a role of its own.
+        junk_needs, bypass_needs, bounce_needs: the setting without which such a verdict has no effect; `""`: none.
+        ascii_bounces: whether a bounce text can have ASCII characters only.
+        replaced_fields: the names in lower case of header fields that it replaces in a message where it has no next host.
     """
 
     name: str
@@ -61,3 +74,18 @@ class Platform:
     splits_copies: bool = True
     authserv_ids: frozenset[str] = frozenset()
     result_fields: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+    results_need: str = ""
+    splits_by_lmtp: bool = False
+    sure_hold_s: int | None = None
+    sender_retries: bool = False
+    inbound_only: bool = False
+    fetches_content: bool = False
+    has_directory: bool = False
+    splits_recipients: bool = False
+    in_aws: bool = True
+    junk_needs: str = ""
+    bypass_needs: str = ""
+    bounce_needs: str = ""
+    ascii_bounces: bool = False
+    replaced_fields: frozenset[str] = frozenset()

@@ -2,25 +2,32 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
+from mailhooks.hooks.workmail import WORKMAIL
 from mailhooks.policy import Policy, PolicyError, load
 from mailhooks.policy.analysis.findings import Finding, Severity
 from mailhooks.policy.analysis.lint import lint
 from mailhooks.policy.analysis.requirements import Requirement, list_requirements
+from mailhooks.relay.platforms import PLATFORMS as PLATFORMS_AFTER_WORKMAIL
 from workmail_local.console.rows import label_rows, limit_rows, wrap
 from workmail_local.console.style import WIDTH, Style, display_path, format_count
 from workmail_local.console.text_columns import escape_controls
 
+PLATFORMS: Final = {platform.name: platform for platform in (WORKMAIL, *PLATFORMS_AFTER_WORKMAIL)}
+"""The platforms by their names on the command line."""
+
 _MAX_ROWS = 20
 
 
-def check(file: Path, *, domains: frozenset[str], as_json: bool) -> int:
+def check(file: Path, platforms: Sequence[str] = (), *, domains: frozenset[str], as_json: bool) -> int:
     """Print the report of a policy.
 
     Args:
+        platforms: the names of the platforms that are to run the policy; none: WorkMail.
         domains: the organization's domains; not used when the policy has its own.
         as_json: print JSON for programs.
 
@@ -35,7 +42,8 @@ def check(file: Path, *, domains: frozenset[str], as_json: bool) -> int:
     except PolicyError as error:
         print(_json(file, error=error) if as_json else "\n".join(_errors(file, error, Style.of(sys.stdout))))
         return 1
-    findings, needed = lint(policy, domains=domains), list_requirements(policy)
+    chosen = [PLATFORMS[name] for name in dict.fromkeys(platforms)] or [WORKMAIL]
+    findings, needed = lint(policy, chosen, domains=domains), list_requirements(policy, chosen)
     if as_json:
         print(_json(file, policy, findings, needed))
     else:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from mailhooks.hooks.workmail import WORKMAIL
 from mailhooks.policy import Policy, PolicyError, load
 from mailhooks.policy.analysis.requirements import list_requirements
 from workmail_local.console.style import format_count
@@ -52,7 +53,7 @@ def _check_source(account: Account, function: Function, source: str, variables: 
 
 def _check_needs(account: Account, policy: Policy, variables: dict[str, str]) -> Iterator[Finding]:
     """Compare the needs of a policy with the function's settings."""
-    settings = {name for need in list_requirements(policy) for name in need.settings}
+    settings = {name for need in list_requirements(policy, [WORKMAIL]) for name in need.settings}
     needs = {
         "counting": ("RATES_TABLE" in settings, bool(variables.get("RATES_TABLE"))),
         "directory": ("POLICY_DIRECTORY=true" in settings, variables.get("POLICY_DIRECTORY") == "true"),
@@ -78,7 +79,7 @@ def _check_needs(account: Account, policy: Policy, variables: dict[str, str]) ->
 
 def _check_rights(account: Account, function: Function, policy: Policy) -> Iterator[Finding]:
     """Check the role's rights on the resources that the policy names, such as topics and the bucket of the archive."""
-    rights = [right.partition(" on ") for need in list_requirements(policy) for right in need.permissions]
+    rights = [right.partition(" on ") for need in list_requirements(policy, [WORKMAIL]) for right in need.permissions]
     named = [(action, resource) for action, _, resource in rights if resource.startswith("arn:")]
     role = read_configuration(account, function)["Role"]
     missing = [right for action, resource in named for right in find_missing_rights(account, role, (action,), (resource,))]

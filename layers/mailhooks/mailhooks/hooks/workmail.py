@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 MAX_ACTIONS: Final = 10
 """Different actions in one response (guide, "Synchronous Run Lambda action limits")."""
 
+_SURE_HOLD_S: Final = 110 * 60
+"""The longest timeout of a hold after which an attempt of WorkMail is sure to come.
+
+WorkMail retries with exponential backoff for at most 240 minutes (guide, "Run Lambda"), and does not document the pauses. If each is twice
+as long as the one before, the last attempt may come 120 minutes after the first, or some minutes earlier.
+"""
+
 
 def _prepare_change(message: "Message", change: "Change | PreparedChange") -> "PreparedChange":
     # Late for the cold start: a hook that changes nothing needs no pre-flight.
@@ -33,4 +40,8 @@ WORKMAIL: Final = Platform(
     # Amazon SES receives WorkMail's mail (SES guide, "Email authentication verdicts").
     authserv_ids=frozenset({"amazonses.com"}),
     result_fields={"spf": "received-spf", "spam": "x-ses-spam-verdict", "virus": "x-ses-virus-verdict"},
+    label="WorkMail",
+    sure_hold_s=_SURE_HOLD_S,
+    fetches_content=True,
+    has_directory=True,
 )

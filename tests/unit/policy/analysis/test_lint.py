@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mailhooks.hooks.workmail import WORKMAIL
 from mailhooks.policy import load
 from mailhooks.policy.analysis.findings import Finding, Severity
 from mailhooks.policy.analysis.lint import lint
@@ -16,7 +17,7 @@ INBOUND = {"direction": "inbound"}
 def findings(*rules: dict[str, Any], **policy: Any) -> list[Finding]:
     named = [{"name": f"r{number}", "do": "drop", **rule} for number, rule in enumerate(rules, start=1)]
     data = {"version": 1, "organization": {"domains": ["example.com"]}, "rules": named, **policy}
-    return list(lint(load(json.dumps(data)), now=NOW))
+    return list(lint(load(json.dumps(data)), [WORKMAIL], now=NOW))
 
 
 def heads(*rules: dict[str, Any], **policy: Any) -> list[tuple[str, str]]:
@@ -276,7 +277,7 @@ def test_recipients_that_cannot_be_added_to_inbound_mail_are_found() -> None:
     assert finding.text.endswith("b@Example.net and 1 more")
     assert findings({**add, "when": {"direction": "outbound"}}) == []
     assert findings(add, organization={"domains": ["example.org"]})
-    [note] = lint(load(json.dumps({"version": 1, "rules": [{"name": "r1", **add}]})))
+    [note] = lint(load(json.dumps({"version": 1, "rules": [{"name": "r1", **add}]})), [WORKMAIL])
     assert "organization.domains" in note.text
 
 
@@ -286,9 +287,13 @@ def test_recipients_that_cannot_be_added_to_inbound_mail_are_found() -> None:
 )
 def test_a_condition_that_fails_without_the_organizations_domains_is_noted(condition: dict[str, Any]) -> None:
     policy = load(json.dumps({"version": 1, "organization": {"domains": []}, "rules": [{"name": "r1", "when": condition, "do": "drop"}]}))
-    notes = [finding for finding in lint(policy) if "fails without the organization's domains: set organization.domains" in finding.text]
+    notes = [
+        finding
+        for finding in lint(policy, [WORKMAIL])
+        if "fails without the organization's domains: set organization.domains" in finding.text
+    ]
     assert [(note.rule, note.severity) for note in notes] == [("r1", Severity.NOTE)]
-    assert not [finding for finding in lint(policy, domains=["example.com"]) if "organization.domains" in finding.text]
+    assert not [finding for finding in lint(policy, [WORKMAIL], domains=["example.com"]) if "organization.domains" in finding.text]
 
 
 @pytest.mark.parametrize("mixed, word", [("all", "every recipient"), ("none", "no recipient")])
@@ -314,7 +319,7 @@ def test_findings_are_in_the_order_of_the_rules_with_their_lines() -> None:
         "version: 1\nlists: {a: [b.example]}\nrules:\n"
         "  - {name: First, when: {direction: outbound}, do: junk}\n  - {name: Second, do: drop}\n  - {name: Third, do: drop}\n"
     )
-    found = lint(load(text), now=NOW)
+    found = lint(load(text), [WORKMAIL], now=NOW)
     assert [(finding.line, finding.rule) for finding in found] == [(4, "First"), (6, "Third"), (0, "")]
     assert str(found[0]).startswith('warning: rule "First": junk does nothing')
 

@@ -1,7 +1,10 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mailhooks.hooks.workmail import WORKMAIL
+from mailhooks.platform import HoldMethod
 from mailhooks.policy import Policy, load
 from mailhooks.policy.analysis.requirements import Requirement, always_reads_content, list_content_readers, list_requirements
 from tests.support.tables import check_rows
@@ -13,7 +16,9 @@ def policy_of(document: dict[str, Any]) -> Policy:
 
 def needed(*rules: dict[str, Any], **policy: Any) -> list[Requirement]:
     named = [{"name": f"r{number}", "do": "drop", **rule} for number, rule in enumerate(rules, start=1)]
-    return list(list_requirements(policy_of({"version": 1, "organization": {"domains": ["example.com"]}, "rules": named, **policy})))
+    return list(
+        list_requirements(policy_of({"version": 1, "organization": {"domains": ["example.com"]}, "rules": named, **policy}), [WORKMAIL])
+    )
 
 
 def test_a_policy_on_the_event_alone_needs_nothing() -> None:
@@ -37,7 +42,7 @@ def test_the_conditions_and_actions_that_read_the_content_are_named() -> None:
     def check(rule: dict[str, Any], what: tuple[str, ...]) -> None:
         policy = policy_of({"version": 1, "rules": [{"name": "r1", "do": "drop", **rule}]})
         assert list_content_readers(policy.rules[0]) == what
-        content = [need for need in list_requirements(policy) if "workmailmessageflow:GetRawMessageContent" in need.permissions]
+        content = [need for need in list_requirements(policy, [WORKMAIL]) if "workmailmessageflow:GetRawMessageContent" in need.permissions]
         assert bool(content) is bool(what)
 
     check_rows(READS, check)
@@ -92,7 +97,7 @@ def test_first_contacts_need_the_table() -> None:
 
 def test_scopes_need_domains_if_the_policy_has_none() -> None:
     rule = {"name": "r1", "when": {"sender_scope": "external"}, "do": "drop"}
-    [need] = list_requirements(policy_of({"version": 1, "rules": [rule]}))
+    [need] = list_requirements(policy_of({"version": 1, "rules": [rule]}), [WORKMAIL])
     assert "ORGANIZATION_DOMAINS" in need.settings[0]
 
 
@@ -124,5 +129,21 @@ def test_files_that_the_policy_names_are_required(tmp_path: Path) -> None:
     (tmp_path / "logo.small.png").write_bytes(b"logo")
     rule = {"name": "Signature", "do": [{"disclaimer": {"text": "D", "html_file": "d.html"}}]}
     (tmp_path / "policy.json").write_text(json.dumps({"version": 1, "rules": [rule, {"name": "Other", "do": "drop"}]}))
-    [need] = [each for each in list_requirements(load(tmp_path / "policy.json")) if "files" in each.what]
+    [need] = [each for each in list_requirements(load(tmp_path / "policy.json"), [WORKMAIL]) if "files" in each.what]
     assert need.rules == (("Signature", "d.html, logo.small.png"),)
+
+
+def test_a_platform_without_message_flow_and_directory_needs_neither() -> None:
+    rule = {"when": {"body": "x", "first_contact": True, "sender_in_group": "g@example.com", "sender_scope": "external"}, "do": "drop"}
+    policy = policy_of({"version": 1, "rules": [{"name": "r1", **rule}]})
+    platform = replace(WORKMAIL, fetches_content=False, has_directory=False)
+    found = list_requirements(policy, [platform])
+    assert [need.what for need in found] == ["the organization's domains must be known", "contacts are recorded"]
+    assert not [text for need in found for text in (*need.settings, *need.permissions) if "workmail" in text or "DIRECTORY" in text]
+    assert list_requirements(policy, [platform, WORKMAIL]) == list_requirements(policy, [WORKMAIL])
+
+
+def test_a_platform_that_quarantines_asks_no_approver() -> None:
+    hold = {"hold": {"approvers": "ana@example.com", "timeout": "1h", "on_timeout": "drop"}}
+    policy = policy_of({"version": 1, "rules": [{"name": "r1", "do": hold}]})
+    assert list_requirements(policy, [replace(WORKMAIL, holds=HoldMethod.QUARANTINE)]) == ()

@@ -51,6 +51,34 @@ def test_an_option_sets_the_domains(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "0 warnings, 0 notes" in capsys.readouterr().out
 
 
+def test_each_platform_that_is_named_has_its_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_policy(tmp_path, "version: 1\nrules:\n  - name: Staff\n    when: { sender_in_group: staff@example.com }\n    do: drop\n")
+    main(["check", file])
+    assert "warning" not in capsys.readouterr().out.replace("0 warnings", "")
+    main(["check", file, "--platform", "workmail", "--platform", "gateway", "--platform", "milter", "--platform", "gateway"])
+    out = capsys.readouterr().out.replace("\n    ", " ")
+    assert out.count(f'{file}:3: warning: rule "Staff": sender_in_group fails: the gateway has no directory') == 1
+    assert out.count("the milter has no directory") == 1
+    assert out.splitlines()[-1] == "OK  1 rule; 2 warnings, 0 notes"
+
+
+def test_another_platform_needs_neither_directory_nor_message_flow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_policy(tmp_path)
+    main(["check", file, "--platform", "gateway"])
+    out = capsys.readouterr().out
+    assert "workmail" not in out
+    assert "s3:PutObject on arn:aws:s3:::example-archive/mail/*" in out
+    main(["check", file, "--platform", "gateway", "--platform", "workmail"])
+    assert "workmailmessageflow:GetRawMessageContent" in capsys.readouterr().out
+
+
+def test_an_unknown_platform_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["check", write_policy(tmp_path), "--platform", "exchange"])
+    assert caught.value.code == 2
+    assert "gateway" in capsys.readouterr().err
+
+
 def test_json_has_the_whole_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", write_policy(tmp_path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

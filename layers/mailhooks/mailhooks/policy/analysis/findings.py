@@ -25,6 +25,8 @@ class Finding:
     severity: Severity = Severity.WARNING
     line: int = 0
     """The line of the file on which the rule begins; 0 without a rule."""
+    platform: str = ""
+    """The name of the platform that it is about; `""` for a finding about every platform."""
 
     def __str__(self) -> str:
         return f'{self.severity}: rule "{self.rule}": {self.text}' if self.rule else f"{self.severity}: {self.text}"

@@ -1,87 +1,57 @@
 """Findings about a valid policy: rules that are never reached, verdicts without effect or with harm, conditions that never match."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from mailhooks.actions import ActionType
 from mailhooks.address_patterns import ascii_domain
+from mailhooks.platform import Platform
+from mailhooks.policy.analysis import platform_limits
 from mailhooks.policy.analysis.contradictions import find_contradictions
+from mailhooks.policy.analysis.enabled_rule import EnabledRule
 from mailhooks.policy.analysis.expressions import find_ascii_classes, iterate_expressions
 from mailhooks.policy.analysis.findings import Finding, Severity, make_finding
 from mailhooks.policy.analysis.hold_findings import check_hold
-from mailhooks.policy.analysis.rule_conditions import ON_DOMAINS, RuleConditions, find_wider, list_condition_names
+from mailhooks.policy.analysis.rule_conditions import RuleConditions, find_wider
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.conditions import Cost, iterate_names
-from mailhooks.policy.rules.rule import AddRecipients, Mixed, RemoveRecipients, Rule, RuleErrorPolicy, SetVerdict
+from mailhooks.policy.rules.rule import AddRecipients, Mixed, RemoveRecipients, Rule, SetVerdict
 
 
-@dataclass(frozen=True, slots=True)
-class _EnabledRule:
-    """An enabled rule with its conditions.
-
-    If `for_some`, it is one action of the rule, which decides for some recipients only, with conditions on these.
-    """
-
-    rule: Rule
-    conditions: RuleConditions
-    for_some: bool = False
-
-    def always_active_with(self, other: Rule) -> bool:
-        """Return whether the rule is active whenever the other rule is."""
-        begins = self.rule.begins is None or (other.begins is not None and self.rule.begins <= other.begins)
-        return begins and (self.rule.ends is None or (other.ends is not None and other.ends <= self.rule.ends))
-
-    @property
-    def for_all(self) -> bool:
-        """Whether the rule applies to all recipients of a message or to none."""
-        return not self.for_some and not self.rule.condition.per_recipient
-
-    def covers_failures_of(self, other: Rule) -> bool:
-        """Return whether the other rule never applies without this one when a condition of both rules fails."""
-        on_error = self.rule.on_error
-        return self.rule.condition.cost is Cost.EVENT or on_error is not RuleErrorPolicy.SKIP or on_error is other.on_error
-
-    def removals(self, lists: Lists) -> "list[_EnabledRule]":
-        """Return each `remove_recipients` as a rule with a verdict. None if the rule also adds recipients: then it may be left out."""
-        if not self.for_all or any(isinstance(action, AddRecipients) for action in self.rule.actions):
-            return []
-        do = self.rule.source["do"]
-        values = [each["remove_recipients"] for each in (do if isinstance(do, list) else [do]) if "remove_recipients" in each]
-        return [_EnabledRule(self.rule, self.conditions.with_required("recipient", value, lists), for_some=True) for value in values]
-
-    def may_apply_to(self, direction: str) -> bool:
-        """Return whether the rule may apply to `inbound` or `outbound` mail."""
-        return all(constraint.value == direction for constraint in self.conditions.find_required("direction"))
-
-
-def lint(policy: Policy, *, domains: Collection[str] = (), now: datetime | None = None) -> tuple[Finding, ...]:
+def lint(
+    policy: Policy, platforms: Iterable[Platform] = (), *, domains: Collection[str] = (), now: datetime | None = None
+) -> tuple[Finding, ...]:
     """Return all findings about a policy, in the order of its rules. Findings about the whole policy are last.
 
-    `domains` are the organization's mail domains, used if the policy has none. Rules have expired by `now`, by default the current time.
+    Args:
+        platforms: those that are to run the policy, for the findings about their limits.
+        domains: the organization's mail domains, used if the policy has none.
+        now: the time by which rules have expired; by default the current time.
     """
+    platforms = tuple(platforms)
     own_domains = policy.domains or frozenset(map(ascii_domain, domains))
     lists = Lists(policy.lists)
     findings: list[Finding] = []
-    rules: list[_EnabledRule] = []
-    for each in [_EnabledRule(rule, RuleConditions.of(rule, lists)) for rule in policy.rules if rule.enabled]:
+    rules: list[EnabledRule] = []
+    for each in [EnabledRule(rule, RuleConditions.of(rule, lists)) for rule in policy.rules if rule.enabled]:
         # A rule that never applies gets no other finding, and causes none for other rules.
         if never := [make_finding(each.rule, f"never applies: {why}") for why in find_contradictions(each.conditions, own_domains)]:
             findings += never
         else:
             rules.append(each)
-            findings += _check_rule(each, own_domains, now or datetime.now(UTC))
+            findings += _check_rule(each, now or datetime.now(UTC))
+            findings += [found for platform in platforms for found in platform_limits.check_rule(each, platform, own_domains)]
     findings += [*_find_unreached(rules), *_find_undecided(rules, lists), *_find_empty_holds(rules, lists)]
     position = {rule.name: rule.index for rule in policy.rules}
     findings.sort(key=lambda finding: position[finding.rule])
-    return (*findings, *_check_verdict_count(rules), *_find_unused_lists(policy))
+    for_policy = [found for platform in platforms for found in platform_limits.check_rules(rules, platform)]
+    return (*findings, *for_policy, *_find_unused_lists(policy))
 
 
-def _find_unreached(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
+def _find_unreached(rules: Iterable[EnabledRule]) -> Iterator[Finding]:
     """Yield a finding for each rule whose recipients an earlier rule always stops."""
-    stopping: list[_EnabledRule] = []
+    stopping: list[EnabledRule] = []
     for each in rules:
         if before := _find_covering(each, stopping):
             yield make_finding(each.rule, f'is never reached: rule "{before.rule.name}" before it applies to all its mail, and stops')
@@ -89,9 +59,9 @@ def _find_unreached(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
             stopping.append(each)
 
 
-def _find_undecided(rules: Iterable[_EnabledRule], lists: Lists) -> Iterator[Finding]:
+def _find_undecided(rules: Iterable[EnabledRule], lists: Lists) -> Iterator[Finding]:
     """Yield a finding for each verdict after one of an earlier rule for the same mail."""
-    deciding: list[_EnabledRule] = []
+    deciding: list[EnabledRule] = []
     for each in (one for one in rules if not one.rule.report):
         yield from _check_removal(each, deciding)
         removals = each.removals(lists)
@@ -106,13 +76,13 @@ def _find_undecided(rules: Iterable[_EnabledRule], lists: Lists) -> Iterator[Fin
         elif len(verdicts) > 1 and not (verdicts[0].type.inbound_only and each.may_apply_to("outbound")):
             yield make_finding(each.rule, "its second verdict never counts: the first verdict counts")
         inbound_only = all(verdict.type.inbound_only for verdict in verdicts)
-        deciding.append(_EnabledRule(each.rule, each.conditions.with_required("direction", "inbound")) if inbound_only else each)
+        deciding.append(EnabledRule(each.rule, each.conditions.with_required("direction", "inbound")) if inbound_only else each)
         deciding += removals
 
 
-def _find_empty_holds(rules: Iterable[_EnabledRule], lists: Lists) -> Iterator[Finding]:
+def _find_empty_holds(rules: Iterable[EnabledRule], lists: Lists) -> Iterator[Finding]:
     """Yield a finding for each hold of mail that its rule, or one before it, keeps from all its recipients."""
-    deciding: list[_EnabledRule] = []
+    deciding: list[EnabledRule] = []
     for each in (one for one in rules if not one.rule.report):
         verdict = next((action for action in each.rule.actions if isinstance(action, SetVerdict)), None)
         refuses = verdict is not None and not verdict.type.delivers
@@ -124,7 +94,7 @@ def _find_empty_holds(rules: Iterable[_EnabledRule], lists: Lists) -> Iterator[F
         deciding += [each] if refuses else each.removals(lists)
 
 
-def _check_removal(each: _EnabledRule, deciding: Iterable[_EnabledRule]) -> Iterator[Finding]:
+def _check_removal(each: EnabledRule, deciding: Iterable[EnabledRule]) -> Iterator[Finding]:
     """Yield a finding if all recipients have a verdict before `remove_recipients` of a rule."""
     if not any(isinstance(action, RemoveRecipients) for action in each.rule.actions):
         return
@@ -137,14 +107,14 @@ def _check_removal(each: _EnabledRule, deciding: Iterable[_EnabledRule]) -> Iter
         yield make_finding(each.rule, "its remove_recipients never counts: its verdict before it counts")
 
 
-def _find_covering(each: _EnabledRule, earlier: Iterable[_EnabledRule]) -> _EnabledRule | None:
+def _find_covering(each: EnabledRule, earlier: Iterable[EnabledRule]) -> EnabledRule | None:
     """Return an earlier rule that applies to all mail of this one. If only several together do, return the last."""
     candidates = {id(one.conditions): one for one in earlier if one.always_active_with(each.rule) and one.covers_failures_of(each.rule)}
     found = find_wider(each.conditions, [one.conditions for one in candidates.values()])
     return candidates[id(found)] if found is not None else None
 
 
-def _check_rule(each: _EnabledRule, domains: frozenset[str], now: datetime) -> Iterator[Finding]:
+def _check_rule(each: EnabledRule, now: datetime) -> Iterator[Finding]:
     """Yield the findings about one rule that need no other rule."""
     rule, conditions = each.rule, each.conditions
     for action in rule.actions:
@@ -155,10 +125,6 @@ def _check_rule(each: _EnabledRule, domains: frozenset[str], now: datetime) -> I
             elif not conditions.allows_only("sender_scope", "external"):
                 text = f"{word} does nothing for outbound mail, to which the rule applies too (direction: inbound)"
                 yield make_finding(rule, text, Severity.NOTE)
-        elif isinstance(action, AddRecipients) and each.may_apply_to("inbound"):
-            yield from _check_addition(rule, action, domains)
-    if not domains and (needing := [name for name in list_condition_names(rule) if name in ON_DOMAINS]):
-        yield make_finding(rule, f"{needing[0]} fails without the organization's domains: {_NAME_DOMAINS}", Severity.NOTE)
     yield from _check_outbound(each)
     yield from _check_expressions(rule)
     yield from _check_bounce(each)
@@ -173,18 +139,15 @@ def _check_rule(each: _EnabledRule, domains: frozenset[str], now: datetime) -> I
         yield make_finding(rule, f"is never evaluated: it was active until {rule.ends.isoformat()}")
 
 
-def _check_outbound(each: _EnabledRule) -> Iterator[Finding]:
+def _check_outbound(each: EnabledRule) -> Iterator[Finding]:
     """Yield the conditions of a rule for outbound mail that only inbound mail matches."""
     rule, conditions = each.rule, each.conditions
-    if each.may_apply_to("outbound") and conditions.find_required("direction"):
-        if conditions.allows_only("sender_scope", "external"):
-            text = "direction outbound with sender_scope external: outbound mail comes from the organization; are its domains complete?"
-            yield make_finding(rule, text, Severity.NOTE)
-        if "authentication" in iterate_names(rule.source.get("when", {})):
-            yield make_finding(rule, "authentication on outbound mail: Amazon SES adds its results to inbound mail only", Severity.NOTE)
+    if each.may_apply_to("outbound") and conditions.find_required("direction") and conditions.allows_only("sender_scope", "external"):
+        text = "direction outbound with sender_scope external: outbound mail comes from the organization; are its domains complete?"
+        yield make_finding(rule, text, Severity.NOTE)
 
 
-def _check_bounce(each: _EnabledRule) -> Iterator[Finding]:
+def _check_bounce(each: EnabledRule) -> Iterator[Finding]:
     """Yield a finding if a rule bounces forged mail: the bounce goes to the person whose address was forged."""
     if not each.may_apply_to("inbound") or not any(
         isinstance(action, SetVerdict) and action.type is ActionType.BOUNCE for action in each.rule.actions
@@ -241,51 +204,6 @@ _MIXED = {
     Mixed.ALL: "with `mixed: all` every recipient sees the change as soon as one of these recipients gets the message",
     Mixed.NONE: "with `mixed: none` no recipient sees the change unless all who get the message are among these recipients",
 }
-
-
-_NAME_DOMAINS = "set organization.domains, or let the function ask WorkMail (POLICY_DIRECTORY=true)"
-
-
-def _check_addition(rule: Rule, action: AddRecipients, domains: frozenset[str]) -> Iterator[Finding]:
-    if not domains:
-        yield make_finding(rule, f"add_recipients on inbound mail needs the organization's domains: {_NAME_DOMAINS}", Severity.NOTE)
-        return
-    outside = [address for address in action.addresses if ascii_domain(address.rpartition("@")[2]) not in domains]
-    if outside:
-        more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
-        yield make_finding(rule, f"WorkMail adds only recipients in the organization's domains to inbound mail, and not {outside[0]}{more}")
-
-
-_MAX_ACTIONS: Final = 10
-"""Different actions in one response to WorkMail."""
-
-
-def _check_verdict_count(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
-    """Yield a finding if a response could need more than 10 different actions.
-
-    A rule about the whole message decides for all recipients without a verdict, so that one verdict of all such rules counts. Rules about
-    recipients decide for some recipients each, so that all their verdicts count.
-    """
-    enforced = [each for each in rules if not each.rule.report]
-    for direction in ("inbound", "outbound"):
-        verdicts, adds = {(str(ActionType.DEFAULT), "")}, False
-        for_all: set[tuple[str, str]] = set()
-        for each in (one for one in enforced if one.may_apply_to(direction)):
-            for action in each.rule.actions:
-                adds = adds or isinstance(action, AddRecipients)
-                if isinstance(action, RemoveRecipients):
-                    verdicts.add((str(ActionType.DROP), ""))
-                elif isinstance(action, SetVerdict) and (direction == "inbound" or not action.type.inbound_only):
-                    own = f" {each.rule.name}" if "%%rule%%" in action.text.lower() else ""
-                    (for_all if each.for_all else verdicts).add((str(action.type), action.text + own))
-        room, number = _MAX_ACTIONS - adds, len(verdicts) + (not for_all <= verdicts)
-        if number > room:
-            text = (
-                f"{number} different verdicts are possible for {direction} mail, and a response to WorkMail has at most {room}: "
-                "if a message needs more, the rarest bounce texts become one general text"
-            )
-            yield Finding("", text)
-            return
 
 
 def _find_unused_lists(policy: Policy) -> Iterator[Finding]:

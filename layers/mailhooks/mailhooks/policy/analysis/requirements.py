@@ -1,9 +1,10 @@
 """The settings and permissions that a policy requires of its function, and the messages whose content it reads."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mailhooks.platform import HoldMethod, Platform
 from mailhooks.policy.analysis.rule_conditions import ON_DOMAINS, asks_for_people, list_condition_names
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not
@@ -26,7 +27,7 @@ _DIRECTORY_PERMISSIONS: Final = tuple(
 _PEOPLE_PERMISSIONS: Final = tuple(f"workmail:{operation}" for operation in ("ListMailDomains", "ListUsers", "ListAliases"))
 _PUT_PERMISSIONS: Final = ("workmailmessageflow:PutRawMessageContent", "s3:PutObject on the bucket REWRITE_BUCKET")
 _RATES_PERMISSIONS: Final = ("dynamodb:Query on the table", "dynamodb:UpdateItem on the table")
-_CONTACTS_PERMISSIONS: Final = ("dynamodb:UpdateItem on the table", "workmailmessageflow:GetRawMessageContent")
+_READ_PERMISSION: Final = "workmailmessageflow:GetRawMessageContent"
 _HOLD_SETTINGS: Final = ("HOLDS_TABLE", "APPROVAL_URL", "APPROVAL_SECRET")
 _HOLD_PERMISSIONS: Final = (
     "dynamodb:Query on the table HOLDS_TABLE",
@@ -35,6 +36,7 @@ _HOLD_PERMISSIONS: Final = (
 )
 _MAIL_PERMISSIONS: Final = ("ses:SendRawEmail from the address APPROVAL_SENDER",)
 _DOMAINS_SETTING: Final = "organization.domains in the policy (or POLICY_DIRECTORY=true, or ORGANIZATION_DOMAINS)"
+_DOMAINS_SETTING_WITHOUT_DIRECTORY: Final = "organization.domains in the policy (or ORGANIZATION_DOMAINS)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +56,42 @@ class Requirement:
     permissions: tuple[str, ...] = ()
 
 
-def list_requirements(policy: Policy) -> tuple[Requirement, ...]:
-    """Return all requirements of the enabled rules."""
+def list_requirements(policy: Policy, platforms: Sequence[Platform]) -> tuple[Requirement, ...]:
+    """Return all requirements of the enabled rules on any of the platforms."""
+    has_directory = any(platform.has_directory for platform in platforms)
+    fetches_content = any(platform.fetches_content for platform in platforms)
     rules = [rule for rule in policy.rules if rule.enabled]
     enforced = [rule for rule in rules if not rule.report]
     reading = _find_users(rules, _describe_reading)
+    asking = enforced if any(platform.holds is HoldMethod.RETRY for platform in platforms) else []
     changing = _find_users(enforced, lambda rule: (change.name for change in rule.changes))
     on_domains = () if policy.domains else _find_users(rules, _named(*sorted(ON_DOMAINS)))
     in_groups = _find_users(rules, _named("sender_in_group", "recipient_in_group"))
     people = _find_users(rules, lambda rule: ["display_name"] if asks_for_people(rule) else [])
-    found = [
-        Requirement("the content of messages is fetched", reading, permissions=("workmailmessageflow:GetRawMessageContent",)),
+    by_message_flow = [
+        Requirement("the content of messages is fetched", reading, permissions=(_READ_PERMISSION,)),
         Requirement("changed messages are written", changing, ("REWRITE_BUCKET",), _PUT_PERMISSIONS),
-        Requirement("files are in the folder of the policy, or else of the function", _find_users(rules, _list_files)),
-        Requirement("the organization's domains must be known", on_domains, (_DOMAINS_SETTING,)),
+    ]
+    in_directory = [
         Requirement(
             "groups are looked up in the directory", in_groups, ("POLICY_DIRECTORY=true", "ORGANIZATION_ID"), _DIRECTORY_PERMISSIONS
         ),
         Requirement("people are looked up in the directory", people, ("POLICY_DIRECTORY=true", "ORGANIZATION_ID"), _PEOPLE_PERMISSIONS),
+    ]
+    domains_setting = _DOMAINS_SETTING if has_directory else _DOMAINS_SETTING_WITHOUT_DIRECTORY
+    contacts_permissions = ("dynamodb:UpdateItem on the table", *((_READ_PERMISSION,) if fetches_content else ()))
+    found = [
+        *(by_message_flow if fetches_content else ()),
+        Requirement("files are in the folder of the policy, or else of the function", _find_users(rules, _list_files)),
+        Requirement("the organization's domains must be known", on_domains, (domains_setting,)),
+        *(in_directory if has_directory else ()),
         Requirement("messages are counted", _find_users(rules, _named("rate")), ("RATES_TABLE",), _RATES_PERMISSIONS),
-        Requirement("contacts are recorded", _find_users(rules, _named("first_contact")), ("RATES_TABLE",), _CONTACTS_PERMISSIONS),
-        Requirement("held messages are recorded, and links are signed", _find_holds(enforced, _asks), _HOLD_SETTINGS, _HOLD_PERMISSIONS),
-        Requirement(
-            "approvers get mail", _find_holds(enforced, lambda hold: bool(hold.approvers)), ("APPROVAL_SENDER",), _MAIL_PERMISSIONS
-        ),
+        Requirement("contacts are recorded", _find_users(rules, _named("first_contact")), ("RATES_TABLE",), contacts_permissions),
+        Requirement("held messages are recorded, and links are signed", _find_holds(asking, _asks), _HOLD_SETTINGS, _HOLD_PERMISSIONS),
+        Requirement("approvers get mail", _find_holds(asking, lambda hold: bool(hold.approvers)), ("APPROVAL_SENDER",), _MAIL_PERMISSIONS),
         *_find_targets(enforced, Archive),
         *_find_targets(enforced, Notify),
-        *_find_targets(enforced, Hold),
+        *_find_targets(asking, Hold),
     ]
     return tuple(requirement for requirement in found if requirement.rules)
 
