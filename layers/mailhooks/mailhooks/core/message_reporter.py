@@ -103,6 +103,8 @@ class MessageReporter(Generic[R]):
     """The text of a line with a transient error."""
     unchanged: ClassVar[str] = "the message is delivered unchanged"
     """The text of a line with a permanent error."""
+    refused: ClassVar[str] = "the message is refused"
+    """The text of a line with another error."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
@@ -187,7 +189,7 @@ class MessageReporter(Generic[R]):
         elif record.transient:
             self.logger.error(self.retried, extra=line)
         else:
-            self.logger.warning(self.unchanged, extra=line)
+            self.logger.warning(self.unchanged if record.permanent else self.refused, extra=line)
 
     def _detail(self, error: BaseException) -> str:
         """Return the text of an error of ours; another error's text may quote the message."""
