@@ -6,6 +6,9 @@ The operations are in an order in which all MTAs apply them alike:
 2. Changes and deletions, from the last field to the first: Sendmail still counts a deleted field, Postfix does not.
 3. Additions at the end, in their order.
 4. The body: Postfix needs its chunks without other operations between them.
+
+QUIRK: Postfix's action PREPEND adds fields above its Received field and shows them to the milter. A field that is inserted among these is
+one place lower than in the changed message. In Sendmail, its own fields move an inserted field likewise.
 """
 
 import re

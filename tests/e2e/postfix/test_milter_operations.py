@@ -65,6 +65,8 @@ class Editor:
 
     def draw_edits(self, content: bytes) -> list[Edit]:
         end = content.index(b"\r\n\r\n") + 2
+        if self.random.random() < 0.1:
+            return [Edit(end + 2, len(content), b"")]
         lines = [at for at in range(end) if at == 0 or content.startswith(b"\r\n", at - 2)]
         places = [self.random.choice([self.random.choice([*lines, end]), self.random.randrange(len(content) + 1)]) for _ in range(6)]
         marks = sorted(places[: self.random.randrange(7)])
