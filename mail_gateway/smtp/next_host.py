@@ -147,7 +147,7 @@ class NextHostConnection:
         """
         reply = await self._command(b"DATA")
         if reply.code != _START_INPUT:
-            return reply
+            return _UNEXPECTED if is_positive(reply) else reply
         if self._client is None or self._client.protocol is None:
             raise NextHostFailed("4.4.2", "the connection to the next host ended")
         self._has_transaction = False

@@ -76,8 +76,7 @@ class SmtpListener:
             await asyncio.sleep(_POLL_S)
         for session in list(sessions):
             session.cut_off()
-        if self._services.tasks:
-            await asyncio.wait(self._services.tasks, timeout=1.0)
+        await asyncio.gather(*self._services.tasks)
 
     def _create_session(self) -> GatewaySession:
         return GatewaySession(self.configuration, self._services, self._server_context)

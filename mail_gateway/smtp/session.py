@@ -151,7 +151,6 @@ class GatewaySession(EnhancedSmtp):
     def connection_lost(self, error: Exception | None) -> None:
         """End the connection. A message whose end was not passed on is not: the client gets no reply and sends it again."""
         if not self._is_refused:
-            self._services.sessions.discard(self)
             super().connection_lost(error)
 
     def eof_received(self) -> bool | None:
@@ -185,6 +184,7 @@ class GatewaySession(EnhancedSmtp):
                 task = self.loop.create_task(self._host.quit())
                 self._services.tasks.add(task)
                 task.add_done_callback(self._services.tasks.discard)
+            self._services.sessions.discard(self)
 
     # Commands
 

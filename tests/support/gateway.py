@@ -27,6 +27,11 @@ from mailhooks.relay.report import Record
 from mailhooks.settings import Settings
 from tests.support.policies import make_policy
 
+SENDER, ANA, BO = "nora@example.net", "ana@example.com", "bo@example.com"
+HEADER: Final = b"From: Nora <nora@example.net>\r\nTo: ana@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"
+MESSAGE: Final = HEADER + b"\r\nHello\r\n"
+_OWN_FIELDS: Final = re.compile(rb"\AReceived: (?:.*\r\n[ \t])*.*\r\nX-Mailhooks-Checked: .*\r\n")
+
 HOST: Final = "127.0.0.1"
 LOOPBACK: Final = (ip_network("127.0.0.0/8"),)
 LISTENER: Final = Listener(
@@ -39,6 +44,12 @@ LISTENER: Final = Listener(
     mark_secrets=(b"a secret of sixteen octets",),
 )
 SHORT: Final = Timeouts(connect=2.0, command=2.0, block=2.0, end=2.0)
+
+
+def without_trace(content: bytes) -> bytes:
+    """Return a message without the two fields that the gateway adds at its top."""
+    assert _OWN_FIELDS.match(content)
+    return _OWN_FIELDS.sub(b"", content)
 
 
 @dataclass
@@ -173,6 +184,10 @@ class Client:
     def begin(self, sender: str, *recipients: str) -> list[str]:
         """Send MAIL and RCPT, and return the replies."""
         return [self.command(f"MAIL FROM:<{sender}>"), *(self.command(f"RCPT TO:<{each}>") for each in recipients)]
+
+    def read_all(self, count: int) -> list[str]:
+        """Read replies."""
+        return [self.read() for _ in range(count)]
 
     def data(self, content: bytes) -> str:
         """Send DATA and content, with dots, and return the reply to it."""
