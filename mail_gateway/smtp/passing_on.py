@@ -217,11 +217,14 @@ class PassingOn:
             the reply for the client if it has to try again: the report cannot be sent.
         """
         self.notes.append("the next host refuses a recipient at the end of the message")
-        text = dict.fromkeys(refused, _REFUSED_LATE)
-        self._disposition = replace(self._disposition, bounced=dict(self._disposition.bounced) | text)
-        if self._disposition.bounce_report(refused) is not None:
-            return await self._report(refused)
-        # Without a sender to notify, the client of a recipient of its own gets the refusal when it tries again.
+        lost = self._disposition.list_lost(refused)
+        if not lost:
+            return None  # the sender did not write to them
+        bounced = dict(self._disposition.bounced) | dict.fromkeys(lost, _REFUSED_LATE)
+        self._disposition = replace(self._disposition, bounced=bounced)
+        if self._disposition.bounce_report(lost) is not None:
+            return await self._report(lost)
+        # Without a sender to notify, the client gets the refusal of its own recipient when it tries again.
         own = any(recipient in self._transaction.recipients for recipient in refused)
         return make_reply(451, "4.3.0", "The next host refuses a recipient now, try again later") if own else None
 

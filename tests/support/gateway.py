@@ -110,13 +110,13 @@ def make_evaluator(
     return MessageEvaluator(listener, policy, records or Records())
 
 
-def make_configuration(next_host: int, protocol: Protocol = Protocol.SMTP, **options: Any) -> ListenerConfiguration:
-    """Return the configuration of a listener on a free port of the loopback interface. Tls.NONE if the options have no other."""
+def make_configuration(port: int, protocol: Protocol = Protocol.SMTP, **options: Any) -> ListenerConfiguration:
+    """Return the configuration of a listener on a free port of the loopback interface. The port is that of its next host."""
     own = {
         "listener": LISTENER,
         "address": SocketAddress(HOST, 0),
         "networks": LOOPBACK,
-        "next_host": NextHost(host=HOST, port=next_host, tls=Tls.NONE),
+        "next_host": NextHost(host=HOST, port=port, tls=Tls.NONE),
     }
     return ListenerConfiguration(protocol=protocol, **(own | options))
 

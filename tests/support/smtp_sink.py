@@ -5,6 +5,7 @@ aiosmtpd changes or rejects odd content (long lines, for example), so that it ca
 
 import asyncio
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -56,6 +57,7 @@ class Sink:
         refused: replies to RCPT by address, such as `550 5.1.1 No such user`.
         extensions: of the reply to EHLO.
         lenient: whether a bare CR or LF around a dot ends content too, as in servers open to SMTP smuggling.
+        context: of STARTTLS; None to offer none.
         replies: to a step, in place of the usual one; "" closes the connection. A message with a negative last reply is not kept.
         commands: that arrived, without QUIT.
         on_step: called in each step, in a thread of its own.
@@ -64,6 +66,7 @@ class Sink:
     lenient: bool = False
     extensions: tuple[str, ...] = _EXTENSIONS
     refused: dict[str, str] = field(default_factory=dict)
+    context: ssl.SSLContext | None = None
     replies: dict[Step, str] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
     on_step: Callable[[Step], None] | None = None
@@ -131,6 +134,9 @@ class _Session:
             match verb.upper():
                 case "EHLO" | "LHLO":
                     await self._greet()
+                case "STARTTLS" if self._sink.context:
+                    await self._reply("220 2.0.0 Ready")
+                    await self._writer.start_tls(self._sink.context)
                 case "MAIL":
                     await self._begin(rest)
                 case "RCPT":
@@ -147,7 +153,8 @@ class _Session:
                     await self._reply("500 5.5.2 Unknown command")
 
     async def _greet(self) -> None:
-        offered = ["sink.example.net", *self._sink.extensions]
+        encrypted = self._writer.get_extra_info("ssl_object") is not None
+        offered = ["sink.example.net", *self._sink.extensions, *(["STARTTLS"] if self._sink.context and not encrypted else [])]
         await self._reply("\r\n".join([*(f"250-{each}" for each in offered[:-1]), f"250 {offered[-1]}"]))
 
     async def _begin(self, argument: str) -> None:

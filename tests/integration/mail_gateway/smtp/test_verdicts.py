@@ -122,12 +122,37 @@ def test_added_recipients_get_the_message(sink: Sink) -> None:
     assert [each.recipients for each in sink.received] == [(ANA, ARCHIVE)]
 
 
-def test_an_added_recipient_whom_the_next_host_refuses_is_reported(sink: Sink) -> None:
+def test_an_added_recipient_whom_the_next_host_refuses_is_logged_and_not_named_to_the_sender(sink: Sink) -> None:
     sink.refused = {ARCHIVE: "550 5.1.1 No such user"}
-    with session(sink, rule({"add_recipients": [ARCHIVE]})) as (_, client):
+    with session(sink, rule({"add_recipients": [ARCHIVE]})) as (gateway, client):
         assert send(client, [ANA]) == ["250 2.0.0 Accepted"]
-        assert send(client, [ANA], sender="") == ["250 2.0.0 Accepted"]
-    assert [(each.mail_from, each.recipients) for each in sink.received] == [("", (SENDER,)), (SENDER, (ANA,)), ("", (ANA,))]
+    assert [(each.mail_from, each.recipients) for each in sink.received] == [(SENDER, (ANA,))]
+    assert gateway.log == [("a message is not passed on as it should be", "the next host refuses a recipient at the end of the message")]
+
+
+@pytest.mark.parametrize("protocol", [Protocol.SMTP, Protocol.LMTP])
+def test_a_recipient_whose_replacement_the_next_host_refuses_is_reported(sink: Sink, protocol: Protocol) -> None:
+    sink.refused = {ARCHIVE: "550 5.1.1 No such user"}
+    redirect = rule([{"add_recipients": [ARCHIVE]}, {"remove_recipients": [BO]}], BO)
+    with session(sink, redirect, protocol=protocol) as (_, client):
+        replies = send(client, [ANA, BO], replies=2 if protocol is Protocol.LMTP else 1)
+    assert {reply[:4] for reply in replies} == {"250 "}
+    report, message = sink.received
+    assert (report.recipients, message.recipients) == ((SENDER,), (ANA,))
+    assert b"Final-Recipient: rfc822; bo@example.com" in report.content
+    assert b"archive@" not in report.content
+
+
+def test_a_recipient_whom_the_next_host_accepts_at_first_and_refuses_in_the_end_is_reported(sink: Sink) -> None:
+    with session(sink, rule("drop", CY)) as (_, client):
+        for sender in (SENDER, ""):
+            client.begin(sender, ANA, BO, CY)
+            sink.refused = {BO: "550 5.1.1 No such user"}
+            assert client.data(MESSAGE) == (
+                "250 2.0.0 Accepted" if sender else "451 4.3.0 The next host refuses a recipient now, try again later"
+            )
+            sink.refused = {}
+    assert [(each.mail_from, each.recipients) for each in sink.received] == [("", (SENDER,)), (SENDER, (ANA,))]
 
 
 def test_an_added_recipient_whom_the_next_host_accepts_later_delays_the_message(sink: Sink) -> None:
