@@ -123,6 +123,8 @@ class _Evaluation:
         try:
             decision = decide()
             disposition = self._dispose(decision)
+            if disposition.deliver:
+                _ = disposition.edits  # made here, so that ON_ERROR decides on an error
         except StillHeld as error:
             record.held, record.log = error, error.log
             raise self._report_and_retry(HELD, held=True) from None
