@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mailhooks.hooks import policy_source
+from mailhooks.core import policy_source
 from tests.infrastructure.stack import ORGANIZATION, Stack, accepts, read_template
 from tests.infrastructure.test_functions import EVERYTHING, SECRET
 

@@ -20,7 +20,6 @@ from mailhooks.aws.hold_table import HoldRecord, HoldTable
 from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError
-from mailhooks.hooks.earlier_decision import token
 from mailhooks.report_names import HoldState
 from tests.integration.conftest import Load
 from tests.support.messages import OFFER
@@ -221,7 +220,7 @@ def run_until_held(scene: Scene) -> list[HoldRecord]:
     for _ in range(4):
         with pytest.raises((MailhooksError, Killed)):
             scene.handler(scene.document, None)
-        found = holds_table(scene).list_of_invocation(token(MailFlowEvent.parse(scene.document)), Deadline.after(20))
+        found = holds_table(scene).list_of_invocation(MailFlowEvent.parse(scene.document).token, Deadline.after(20))
         if found and found[0].notified_at is not None:
             break
     return found
