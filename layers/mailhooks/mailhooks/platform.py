@@ -1,9 +1,9 @@
 """The value that describes one mail platform: what it can do with a message and what it cannot do."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from mailhooks.content.change import Change
@@ -29,8 +29,7 @@ class HoldMethod(StrEnum):
     """The platform keeps it until an operator releases it; no approver is asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(NamedTuple):
     """One mail platform, as its adapter passes it to the evaluation of a policy.
 
     Attributes:
@@ -73,7 +72,7 @@ class Platform:
     holds: HoldMethod = HoldMethod.RETRY
     splits_copies: bool = True
     authserv_ids: frozenset[str] = frozenset()
-    result_fields: Mapping[str, str] = field(default_factory=dict)
+    result_fields: Mapping[str, str] = MappingProxyType({})
     label: str = ""
     results_need: str = ""
     splits_by_lmtp: bool = False

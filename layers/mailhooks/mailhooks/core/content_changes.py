@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mailhooks.actions import Action, ActionType
 from mailhooks.content.change import Change, OnUnmodifiable
@@ -48,8 +48,7 @@ class AppliedChanges:
         return splice(self.message.raw, self.change.edits)
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedContent:
+class ChangedContent(NamedTuple):
     """An outcome after its changes were applied as far as possible.
 
     Attributes:

@@ -1,9 +1,9 @@
 """The decision on one message: who gets it, its change, and what an adapter logs and counts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mailhooks.core.content_changes import ChangedContent, undo_changes
 from mailhooks.core.mail import Mail
@@ -23,8 +23,7 @@ _MOST_FAILURES: Final = 20
 """Failures in one log line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The decision of a policy on one message. The message is archived and no hold is open; the rest is the adapter's work, in this order.
 
     1. Write the change, or pass the changed message on. If the change cannot be written, continue with `without_change`.
@@ -45,7 +44,7 @@ class Decision:
     content: ChangedContent
     is_rejected: bool = False
     trace: Trace | None = None
-    explanation: dict[str, object] = field(default_factory=dict)
+    explanation: Mapping[str, object] = MappingProxyType({})
 
     @property
     def outcome(self) -> Outcome:
@@ -70,7 +69,7 @@ class Decision:
     @property
     def log(self) -> dict[str, object]:
         """The fields for the log line. They name rules, which the administrator chose, and kinds; the message only with a trace."""
-        return make_log_fields(self.policy, self.outcome, is_rejected=self.is_rejected) | self.explanation
+        return make_log_fields(self.policy, self.outcome, is_rejected=self.is_rejected) | dict(self.explanation)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -89,7 +88,7 @@ class Decision:
 
     def explain(self) -> "Decision":
         """Return this decision with the explanation of its trace, if there is one."""
-        return replace(self, explanation=explain(self.policy, self.trace, self.content, self.error))
+        return self._replace(explanation=explain(self.policy, self.trace, self.content, self.error))
 
     def notify(self) -> "Decision":
         """Send the notifications, and return this decision with the failures.
@@ -100,7 +99,7 @@ class Decision:
         if not (wanted := self.notifications):
             return self
         failures = send_notifications(self.side_effects, self.mail, wanted, self.outcome.verdict_types)
-        return replace(self, content=replace(self.content, outcome=self.outcome.with_failures(*failures)))
+        return self._replace(content=self.content._replace(outcome=self.outcome.with_failures(*failures)))
 
     def without_change(self, error: PermanentError | Misconfigured) -> "Decision":
         """Return the decision if the change cannot be written. A rule may refuse delivery of the unchanged message.
@@ -108,7 +107,7 @@ class Decision:
         Raises:
             RuleFailed: the error is in the set-up, and the `on_error` of a change's rule is retry.
         """
-        return replace(self, content=undo_changes(self.content, error, self.platform)).explain()
+        return self._replace(content=undo_changes(self.content, error, self.platform)).explain()
 
 
 def send_notifications(

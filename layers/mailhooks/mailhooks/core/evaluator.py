@@ -8,7 +8,7 @@ The adapter carries the decision out: it passes the message on, answers, and the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from mailhooks.core.policy_source import PolicySource
 
 
-@dataclass
 class FixedPolicy:
     """A policy that never changes."""
 
-    policy: Policy
     rejected: ClassVar[bool] = False
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
 
     def current(self) -> Policy:
         return self.policy
@@ -256,5 +257,5 @@ class MailEvaluation:
                     self._evaluator.side_effects.archive(wanted.effect, mail, mail.deadline if required else half_of_remaining_time(mail))
                 except Exception as error:  # noqa: BLE001 - the rule decides
                     failure = fail_action(wanted.rule, wanted.effect, error)
-                    content = replace(content, outcome=content.outcome.with_failures(failure))
+                    content = content._replace(outcome=content.outcome.with_failures(failure))
         return content

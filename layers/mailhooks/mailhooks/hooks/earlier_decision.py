@@ -9,8 +9,7 @@ cannot forge the stamp.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mailhooks.actions import Action
 from mailhooks.address_patterns import canonical
@@ -30,8 +29,7 @@ _NOTIFYING: Final = "notifyingRules"
 """The property of a stored decision that is not part of a response."""
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierDecision:
+class EarlierDecision(NamedTuple):
     """The decision of an attempt that changed the message.
 
     Attributes:

@@ -15,7 +15,6 @@ The functions disclaimer, rewrite and bounce run this hook too: with the policy 
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
 from mailhooks.actions import DEFAULT, Action
@@ -114,7 +113,7 @@ def _stamp(mail: Mail, decision: Decision) -> Decision:
         stamp = store_decision(mail, verdict, [rule.name for rule, _ in decision.notifications])
     except (PermanentError, Misconfigured) as error:
         return decision.without_change(error)
-    return replace(decision, content=replace(decision.content, change=change.with_edit(stamp)))
+    return decision._replace(content=decision.content._replace(change=change.with_edit(stamp)))
 
 
 def _to_reply(mail: Mail, decision: Decision) -> Reply:
