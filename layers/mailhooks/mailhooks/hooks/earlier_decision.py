@@ -55,13 +55,13 @@ def load_earlier_decision(mail: Mail) -> EarlierDecision | None:
         return None
     # There may be other stamps: those of the outbound rule, in mail between colleagues, and any that the sender wrote.
     stamps = [field.value(message.raw).partition(b" ") for field in message.header.named(STAMP.lower())]
-    kind = next((kind for name, _, kind in stamps if name == mail.envelope.token.encode()), None)
+    kind = next((kind for name, _, kind in stamps if name == mail.event.token.encode()), None)
     if kind is None:
         return None
     if kind == _DELIVERED:
         return EarlierDecision(mail.verdict())
     store = mail.decision_store
-    text = store.load_decision(_key(mail), mail.deadline) if store else None
+    text = store.load_decision(_key(mail.event), mail.deadline) if store else None
     try:
         return _parse_decision(mail.event, text or "")
     except (ValueError, AttributeError):  # no JSON, no object, or a ContractError
@@ -81,13 +81,13 @@ def store_decision(mail: Mail, verdict: Verdict, notifying_rules: Sequence[str] 
         kind = _DELIVERED
     elif (store := mail.decision_store) is not None:
         document = verdict.to_response() | ({_NOTIFYING: list(notifying_rules)} if notifying_rules else {})
-        store.save_decision(_key(mail), json.dumps(document), mail.deadline)
+        store.save_decision(_key(mail.event), json.dumps(document), mail.deadline)
     header = mail.message.header
-    return header.appended(f"{STAMP}: {mail.envelope.token} ".encode() + kind + header.newline)
+    return header.appended(f"{STAMP}: {mail.event.token} ".encode() + kind + header.newline)
 
 
-def _key(mail: Mail) -> str:
-    return f"decided/{mail.envelope.token}"
+def _key(event: MailFlowEvent) -> str:
+    return f"decided/{event.token}"
 
 
 def _parse_decision(event: MailFlowEvent, text: str) -> EarlierDecision:

@@ -27,7 +27,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _RUNNING: Final = frozenset({"RUNNING", "PENDING_REDRIVE"})
 
 _SUMMARY_VERSION: Final = "2019-07-28"
-"""The layout of the input."""
+"""The layout of the input, if the envelope is no event of WorkMail."""
 
 _HOLD: Final = "hold"
 """The property of the input with the rule and its recipients. The others are those of WorkMail's event."""
@@ -130,7 +130,8 @@ def _name(mail: Mail) -> str:
 def _make_document(envelope: Envelope) -> dict[str, Any]:
     """Return the event of a Run Lambda rule as WorkMail sends it."""
     document: dict[str, Any] = {
-        "summaryVersion": _SUMMARY_VERSION,
+        # Only an event of WorkMail has one.
+        "summaryVersion": getattr(envelope, "summary_version", _SUMMARY_VERSION),
         "envelope": {"mailFrom": {"address": envelope.mail_from}, "recipients": [{"address": address} for address in envelope.recipients]},
         "sender": {"address": envelope.sender} if envelope.sender else None,
         "subject": envelope.subject,
