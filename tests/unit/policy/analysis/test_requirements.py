@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +135,7 @@ def test_files_that_the_policy_names_are_required(tmp_path: Path) -> None:
 def test_a_platform_without_message_flow_and_directory_needs_neither() -> None:
     rule = {"when": {"body": "x", "first_contact": True, "sender_in_group": "g@example.com", "sender_scope": "external"}, "do": "drop"}
     policy = policy_of({"version": 1, "rules": [{"name": "r1", **rule}]})
-    platform = replace(WORKMAIL, fetches_content=False, has_directory=False)
+    platform = WORKMAIL._replace(fetches_content=False, has_directory=False)
     found = list_requirements(policy, [platform])
     assert [need.what for need in found] == ["the organization's domains must be known", "contacts are recorded"]
     assert not [text for need in found for text in (*need.settings, *need.permissions) if "workmail" in text or "DIRECTORY" in text]
@@ -146,4 +145,4 @@ def test_a_platform_without_message_flow_and_directory_needs_neither() -> None:
 def test_a_platform_that_quarantines_asks_no_approver() -> None:
     hold = {"hold": {"approvers": "ana@example.com", "timeout": "1h", "on_timeout": "drop"}}
     policy = policy_of({"version": 1, "rules": [{"name": "r1", "do": hold}]})
-    assert list_requirements(policy, [replace(WORKMAIL, holds=HoldMethod.QUARANTINE)]) == ()
+    assert list_requirements(policy, [WORKMAIL._replace(holds=HoldMethod.QUARANTINE)]) == ()
