@@ -7,6 +7,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from tests.e2e.postfix.odd_mail import CHANGED
 from tools.pages import read_fences
 from workmail_local.config.functions import ROOT
 
@@ -79,3 +80,8 @@ def test_the_ports_of_a_section_are_those_of_its_configuration(title: str) -> No
     used = set(re.findall(r"\b100[1-9]\d\b", settings))
     assert used
     assert used <= ports
+
+
+def test_the_table_of_what_postfix_changes_has_each_message_of_the_test_with_postfix() -> None:
+    table = PAGE.partition("### What Postfix itself changes")[2].partition("|---|---|\n")[2].partition("\n\n")[0]
+    assert [line.split(" | ")[0].strip("| ") for line in table.splitlines()] == [message.name for message in CHANGED]
