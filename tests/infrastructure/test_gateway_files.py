@@ -60,6 +60,7 @@ class TestUnit:
         unit = read_unit()
         assert unit["ExecStart"] == [COMMAND.replace("serve", "%i")]
         assert unit["Restart"] == ["always"]
+        assert unit["Type"] == ["notify"]
         assert unit["StartLimitIntervalSec"] == ["0"]
 
     def test_runs_without_an_account_and_capabilities(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mail_gateway.config import Protocol
 from mail_gateway.health import is_healthy
+from mail_gateway.readiness import notify_ready
 from mail_gateway.run import Gateway, check_configuration
 
 _PROTOCOLS = {"serve": (Protocol.SMTP, Protocol.LMTP), "milter": (Protocol.MILTER,)}
@@ -33,4 +34,4 @@ def run_gateway(options: argparse.Namespace) -> int:
 
 
 async def _serve(file: Path, protocols: tuple[Protocol, ...]) -> None:
-    await Gateway(file, protocols).serve()
+    await Gateway(file, protocols).serve(lambda _: notify_ready())
