@@ -260,7 +260,7 @@ def _read_secrets(top: Table) -> tuple[bytes, ...]:
         top.require(text.strip(), key, found=f"no environment variable {name}", expected="one with the secret")
         content = text.encode()
     else:
-        path = top.folder / name
+        path = _locate(top, name)
         try:
             mode = path.stat().st_mode
             content = path.read_bytes()
@@ -417,9 +417,15 @@ def _read_path(table: Table, key: str) -> Path | None:
     if key not in table:
         return None
     name = table.read_text(key)
-    path = table.folder / name
+    path = _locate(table, name)
     table.require(path.is_file(), key, found=f"no file {name}", expected="a file in PEM format")
     return path
+
+
+def _locate(table: Table, name: str) -> Path:
+    """Return the path of a file: the service's credential of that name (systemd.exec(5)), or else relative to the configuration."""
+    credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", ""), name)
+    return credential if "CREDENTIALS_DIRECTORY" in os.environ and credential.is_file() else table.folder / name
 
 
 def _read_pair(table: Table, certificate: str, key: str) -> tuple[Path | None, Path | None]:

@@ -13,12 +13,7 @@ from tools.pages import read_fences
 from workmail_local.config.functions import ROOT
 
 PAGE = (ROOT / "docs/gateway.md").read_text("utf-8")
-FOLDERS = (
-    "/etc/workmail-hooks/",
-    "/run/credentials/workmail-hooks-gateway@serve.service/",
-    "/run/credentials/workmail-hooks-gateway@milter.service/",
-    "/etc/ssl/certs/",
-)
+FOLDER = "/etc/ssl/certs/"
 FILES = ("policy.yaml", "certificate.pem", "tls-key", "ca-certificates.crt")
 LEAST = """
 policy = "policy.yaml"
@@ -51,9 +46,7 @@ def load(text: str, folder: Path) -> Configuration:
     secret = folder / "mark-secret"
     secret.touch(0o600)
     secret.write_text("0123456789abcdef0123456789abcdef")
-    for each in FOLDERS:
-        text = text.replace(each, f"{folder}/")
-    (folder / "gateway.toml").write_text(text)
+    (folder / "gateway.toml").write_text(text.replace(FOLDER, f"{folder}/"))
     return load_configuration(folder / "gateway.toml")
 
 

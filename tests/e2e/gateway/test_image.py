@@ -49,10 +49,7 @@ def configuration(tmp_path: Path) -> Path:
     """Return a folder as docs/gateway.md describes it: the sample, a policy and a secret."""
     folder = tmp_path / "workmail-hooks"
     folder.mkdir(mode=0o755)
-    sample = (ROOT / "gateway/gateway.toml").read_text("utf-8")
-    secret = "/run/credentials/workmail-hooks-gateway@serve.service/mark-secret"
-    assert secret in sample
-    (folder / "gateway.toml").write_text(sample.replace(secret, "mark-secret"))
+    shutil.copy(ROOT / "gateway/gateway.toml", folder)
     shutil.copy(ROOT / "functions/mailflow/policy.yaml", folder)
     (folder / "mark-secret").write_text("0123456789abcdef0123456789abcdef")
     return folder

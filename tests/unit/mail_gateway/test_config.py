@@ -233,6 +233,19 @@ def test_a_secret_that_other_users_can_read_is_refused(folder: Path) -> None:
     assert load(folder, TOP + LISTENER).listeners
 
 
+def test_a_credential_of_the_service_comes_before_a_file_of_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = folder / "credentials"
+    credentials.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    [listener] = load(folder, TOP + LISTENER).listeners
+    assert listener.listener.mark_secrets == (SECRET.encode(),)
+
+    (credentials / "secret").write_text(f"credential {SECRET}")
+    (credentials / "secret").chmod(0o440)
+    [listener] = load(folder, TOP + LISTENER).listeners
+    assert listener.listener.mark_secrets == (f"credential {SECRET}".encode(),)
+
+
 def test_a_short_secret_is_refused_and_not_shown(folder: Path) -> None:
     (folder / "secret").write_text(f"{SECRET}\nshort\n")
     with pytest.raises(ConfigurationError, match="found a secret of 5 octets") as error:
