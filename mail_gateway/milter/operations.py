@@ -23,6 +23,8 @@ from mailhooks.errors import PermanentError
 _FIELD: Final = re.compile(rb"[!-9;-~]+:")
 """The start of a field (RFC 5322 section 2.2)."""
 
+_FIELD_START: Final = re.compile(rb"(?<=\r\n)(?![ \t])")
+
 _NOT_IN_VALUE: Final = re.compile(rb"\0|(?<!\r)\n|\r\r\n")
 """A value ends at NUL, and the MTA writes CRLF for each LF. Sendmail forbids a CR before it."""
 
@@ -99,13 +101,7 @@ def _split(pieces: Iterable[bytes | memoryview]) -> tuple[bytes, list[memoryview
 
 def _read_lines(header: bytes) -> list[Line]:
     """Return the fields of a header that ends in CRLF, with their folds."""
-    found: list[bytes] = []
-    for line in header.split(b"\r\n")[:-1]:
-        if found and line.startswith((b" ", b"\t")):
-            found[-1] += line + b"\r\n"
-        else:
-            found.append(line + b"\r\n")
-    return [Line(octets.partition(b":")[0], octets) for octets in found]
+    return [Line(octets.partition(b":")[0], octets) for octets in _FIELD_START.split(header) if octets]
 
 
 def _plan_header(old: Sequence[Line], new: Sequence[Line], *, leading_space: bool) -> list[Packet]:

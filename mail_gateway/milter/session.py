@@ -46,6 +46,9 @@ _WANTED: Final = (
 _MAX_RECIPIENTS: Final = 10_000
 """Of one message. Postfix accepts 1,000 (`smtpd_recipient_limit`)."""
 
+_MAX_FIELDS: Final = 50_000
+"""Header fields of one message: each needs much more memory than its octets."""
+
 
 @dataclass(frozen=True, slots=True)
 class MilterMessage:
@@ -56,7 +59,7 @@ class MilterMessage:
         recipients: the forward-paths likewise, in their order.
         fields: the header fields, each with its name, its value, and its CRLF, as in `content`.
         content: the message with lines that end in CRLF. The empty line after the header is always there.
-        is_too_large: whether the message has more octets than the milter accepts. `content` is empty then.
+        is_too_large: whether the message has more octets or header fields than the milter accepts. `content` is empty then.
     """
 
     mail_from: bytes
@@ -76,6 +79,7 @@ class _Message:
     content: BytesIO = field(default_factory=BytesIO)
     in_body: bool = False
     octets: int = 0
+    is_too_large: bool = False
 
 
 class MilterSession:
@@ -175,15 +179,16 @@ class MilterSession:
             value = b" " + value
         # Postfix and Sendmail write a fold as LF, Stalwart as CRLF and with the field's own line end.
         line = name + b":" + value.replace(b"\r\n", b"\n").rstrip(b"\n").replace(b"\n", b"\r\n") + b"\r\n"
-        if self._store(message, line):
-            message.fields.append((name, line))
+        message.is_too_large |= len(message.fields) == _MAX_FIELDS
+        message.fields.append((name, line))
+        self._store(message, line)
 
     def _add_chunk(self, data: bytes) -> Packet | None:
         """Add a chunk. With a reply for each, the rest of a message that is too large is not sent."""
         message = self._current()
         self._add_body(message, data)
-        wants_rest = message.octets <= self._max_octets
-        return None if wants_rest or Option.NO_REPLY_TO_BODY in self.options or Option.SKIP not in self.options else SKIP
+        may_skip = Option.SKIP in self.options and Option.NO_REPLY_TO_BODY not in self.options
+        return SKIP if message.is_too_large and may_skip else None
 
     def _add_body(self, message: _Message, data: bytes) -> None:
         if not message.in_body:
@@ -191,15 +196,15 @@ class MilterSession:
             self._store(message, b"\r\n")
         self._store(message, data)
 
-    def _store(self, message: _Message, octets: bytes) -> bool:
-        """Add octets to the content. Return whether they fit; if not, the message needs no memory any more."""
+    def _store(self, message: _Message, octets: bytes) -> None:
+        """Add octets to the content. A message that is too large needs no memory any more."""
         message.octets += len(octets)
-        if message.octets <= self._max_octets:
+        message.is_too_large |= message.octets > self._max_octets
+        if message.is_too_large:
+            message.content = BytesIO()
+            message.fields.clear()
+        else:
             message.content.write(octets)
-            return True
-        message.content = BytesIO()
-        message.fields.clear()
-        return False
 
     def _finish(self, data: bytes) -> MilterMessage:
         # The last chunk may be in the packet that ends the message.
@@ -211,5 +216,5 @@ class MilterSession:
             tuple(message.fields),
             # CPython returns the buffer of a BytesIO that is not written any more: no second copy of a large message.
             message.content.getvalue(),
-            message.octets > self._max_octets,
+            message.is_too_large,
         )

@@ -187,3 +187,10 @@ def test_an_unchanged_body_in_any_pieces_is_not_sent(pieces: list[bytes], size: 
     body = b"".join(pieces) + b"x" * size
     header = b"Subject: one\r\n\r\n"
     assert plan_operations([(b"Subject", b"Subject: one\r\n")], header + body, [header[:5], header[5:], *pieces, b"x" * size]).body is None
+
+
+def test_a_field_of_very_many_folds_is_read_in_a_moment():
+    content = b"Subject: a" + b"\r\n b" * 200_000 + b"\r\nX-Last: 1\r\n\r\nBody\r\n"
+    edits = replace(content, b"X-Last: 1", b"X-Last: 2")
+    result = change(content, edits)
+    assert (result.operations, result.content == splice(content, edits)) == ("m", True)

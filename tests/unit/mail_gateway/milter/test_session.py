@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_gateway.milter import session as module
 from mail_gateway.milter.protocol import CONTINUE, SKIP, Packet, PacketReader, ProtocolError
 from mail_gateway.milter.session import MilterMessage, MilterSession
 from tests.support.milter_mta import KINDS, OLD, POSTFIX, SENDMAIL, Kind, Transaction, negotiate, pack
@@ -125,6 +126,15 @@ def test_a_message_above_the_limit_is_not_stored(kind: Kind, content: bytes):
     assert (message.content, message.fields) == (b"", ())
     assert not small.is_too_large
     assert small.content == CONTENT
+
+
+def test_a_message_with_very_many_fields_is_not_stored(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_MAX_FIELDS", 3)
+    state = session()
+    begin, field, end = pack(b"M", b"<>\0"), pack(b"L", b"X\0 x\0"), pack(b"E")
+    whole, large = messages(state, begin + field * 3 + end + begin + field * 4 + end)
+    assert (len(whole.fields), whole.is_too_large) == (3, False)
+    assert (len(large.fields), large.is_too_large) == (0, True)
 
 
 def test_a_message_of_the_greatest_size_is_complete():
