@@ -5,6 +5,7 @@ import threading
 from aws_lambda_powertools import Logger
 
 from mailhooks.core.message_reporter import MessageReporter
+from mailhooks.library_logs import silence_libraries
 from mailhooks.relay.report import Record
 from mailhooks.report_names import LogKey
 from mailhooks.settings import Settings
@@ -45,6 +46,7 @@ class GatewayLog:
     """
 
     def __init__(self, settings: Settings, listener: str = "") -> None:
+        silence_libraries()
         self._settings = settings
         self._fields: dict[str, str] = {LogKey.HOOK: listener} if listener else {}
         self._logger = Logger(service=settings.service, level=settings.log_level, location=None)

@@ -38,11 +38,6 @@ class Listener(Interface):
     configuration: ListenerConfiguration
     slot: EvaluatorSlot
 
-    @property
-    def port(self) -> int:
-        """The TCP port; 0 for a Unix socket."""
-        ...
-
     async def start(self) -> None:
         """Start to answer clients."""
         ...
@@ -102,12 +97,15 @@ class Gateway:
             for listener in self.listeners:
                 await listener.start()
             self._is_running = True
+            for listener in self.listeners:
+                self._log.for_listener(listener.configuration.listener.name).info("accepts connections")
             if self.health:
                 self.health.start()
             on_ready(self)
             await self._stopping.wait()
         finally:
             self._is_running = False
+            self._log.info("stops when the messages under way are answered")
             await asyncio.gather(*(listener.stop(STOP_S) for listener in self.listeners))
             self._executor.shutdown(wait=False, cancel_futures=True)
             if self.health:

@@ -1,6 +1,7 @@
 """The server side of an SMTP connection on aiosmtpd: lines of any length, and an enhanced status code in each reply."""
 
 import asyncio
+import logging
 import re
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ class EnhancedSmtp(SMTP):
     """The end of the connection, an attribute of `asyncio.StreamReaderProtocol`."""
 
     def __init__(self, handler: object, **options: Any) -> None:
+        # aiosmtpd logs every address at level INFO, and warns of its own old names.
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)
         super().__init__(handler, **options)
         # aiosmtpd has no parameter for the reader that it creates: its base class is initialized again, with another one.
         reader = ContentReader(limit=self.line_length_limit, loop=self.loop)

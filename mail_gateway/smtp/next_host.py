@@ -1,6 +1,7 @@
 """The connection to the next host, on aiosmtplib: one for each client session."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -41,6 +42,19 @@ class Timeouts:
 
 
 DEFAULT_TIMEOUTS: Final = Timeouts()
+
+
+@dataclass(frozen=True, slots=True)
+class HostLimits:
+    """What the next host accepts, as far as it is known.
+
+    Attributes:
+        has_8bitmime: whether octets above 127 can be sent.
+        max_octets: of a message; 0 for any number.
+    """
+
+    has_8bitmime: bool = True
+    max_octets: int = 0
 
 
 class NextHostFailed(Exception):
@@ -87,6 +101,14 @@ class NextHostConnection:
     def extensions(self) -> Mapping[str, str]:
         """The keywords of the host's answer to EHLO in lower case, with their parameters; empty without a connection."""
         return self._client.esmtp_extensions if self._client else {}
+
+    @property
+    def limits(self) -> HostLimits:
+        """The limits that the host has announced; without a transaction, those of a host that accepts all."""
+        if not self.has_transaction:
+            return HostLimits()
+        size = self.extensions.get("size", "")
+        return HostLimits("8bitmime" in self.extensions, int(size) if re.fullmatch("[0-9]{1,20}", size) else 0)
 
     async def begin(self, sender: str, parameters: MailParameters, attributes: Mapping[str, str]) -> Reply:
         """Begin a transaction, in place of one that is not at its end, and return the reply to MAIL.

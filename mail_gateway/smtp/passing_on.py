@@ -7,7 +7,7 @@ from typing import Final
 
 from mail_gateway.smtp.commands import MailParameters
 from mail_gateway.smtp.content import has_false_end, is_ascii
-from mail_gateway.smtp.next_host import NextHostConnection, NextHostFailed
+from mail_gateway.smtp.next_host import HostLimits, NextHostConnection, NextHostFailed
 from mail_gateway.smtp.replies import is_positive, is_transient, make_reply
 from mailhooks.errors import PermanentError
 from mailhooks.relay.disposition import Copy, Disposition
@@ -59,29 +59,30 @@ class CannotPassOn(PermanentError):
     """The next host cannot get the changed message."""
 
 
-def check_copies(disposition: Disposition, *, split: bool, has_8bitmime: bool) -> Checked:
-    """Check a disposition before it is carried out.
-
-    A change that the next host cannot get is left out.
+def check_copies(disposition: Disposition, limits: HostLimits, *, split: bool) -> Checked:
+    """Check a disposition before it is carried out. A change that the next host cannot get is left out.
 
     Raises:
         TryAgain: a rule requires its change.
     """
     copies = disposition.copies(split)
     needs_8bitmime = any(not is_ascii(copy.pieces()) for copy in copies)
-    if disposition.is_changed and any(has_false_end(copy.pieces()) for copy in copies):
-        return check_copies(
-            disposition.without_change(CannotPassOn("the changed message has a lone dot next to a line end that is not CRLF")),
-            split=split,
-            has_8bitmime=has_8bitmime,
-        )
-    if disposition.is_changed and needs_8bitmime and not has_8bitmime and disposition.received.content.isascii():
-        return check_copies(
-            disposition.without_change(CannotPassOn("the next host does not accept 8BITMIME, which the changed message needs")),
-            split=split,
-            has_8bitmime=has_8bitmime,
-        )
+    problem = _find_problem(disposition, copies, limits, needs_8bitmime=needs_8bitmime) if disposition.is_changed else ""
+    if problem:
+        return check_copies(disposition.without_change(CannotPassOn(problem)), limits, split=split)
     return Checked(disposition, copies, needs_8bitmime)
+
+
+def _find_problem(disposition: Disposition, copies: tuple[Copy, ...], limits: HostLimits, *, needs_8bitmime: bool) -> str:
+    """Return why the next host cannot get the changed message, although it could get the received one; "" if it can."""
+    content = disposition.received.content
+    if any(has_false_end(copy.pieces()) for copy in copies):
+        return "the changed message has a lone dot next to a line end that is not CRLF"
+    if needs_8bitmime and not limits.has_8bitmime and content.isascii():
+        return "the next host does not accept 8BITMIME, which the changed message needs"
+    if limits.max_octets and len(content) <= limits.max_octets < max((copy.size for copy in copies), default=0):
+        return "the next host does not accept the size of the changed message"
+    return ""
 
 
 class SentReports:
@@ -148,8 +149,10 @@ class PassingOn:
             replies |= await self._pass_on_all()
             return [replies[recipient] for recipient in self._transaction.accepted]
         if len(bounced) == len(replies):
-            # Rules may have different texts for the recipients.
-            return [_join(list(dict.fromkeys(bounced.values())))]
+            # Rules may have different texts for the recipients, and add others who get the message all the same.
+            passed = await self._pass_on_all()
+            wait = next((reply for reply in passed.values() if is_transient(reply)), None)
+            return [wait or _join(list(dict.fromkeys(bounced.values())))]
         if self._copies and self._host.has_transaction and self._lacks_8bitmime:
             return [NOT_ASCII]
         refusal = await self._try(self._report(self._disposition.bounced))
@@ -178,16 +181,18 @@ class PassingOn:
         # The client reads no reply for these.
         silent = {each: reply for each, reply in refused.items() if not self._has_reply_each or each not in self._transaction.recipients}
         wait = next((reply for reply in silent.values() if is_transient(reply)), None)
-        if wait is not None or not accepted:
-            return dict.fromkeys(copy.recipients, wait) if wait else refused
-        if not silent:
-            reply = await self._host.send(copy.pieces(), self._may_end)
-            return refused | dict.fromkeys(accepted, reply)
-        reply_to_report = await self._report_refused(silent)
-        if reply_to_report is not None:
-            return dict.fromkeys(copy.recipients, reply_to_report)
-        heard = {each: reply for each, reply in refused.items() if each not in silent}
-        return heard | await self._pass_on(replace(copy, recipients=accepted))
+        if wait is not None:
+            return dict.fromkeys(copy.recipients, wait)
+        if silent and (accepted or self._has_reply_each):
+            lost = self._disposition.list_lost(silent)
+            reply = await self._report_refused(silent, lost)
+            if reply is not None:
+                return dict.fromkeys((*copy.recipients, *lost), reply)
+            heard = {each: reply for each, reply in refused.items() if each not in silent}
+            return heard | (await self._pass_on(replace(copy, recipients=accepted)) if accepted else {})
+        if accepted:
+            refused |= dict.fromkeys(accepted, await self._host.send(copy.pieces(), self._may_end))
+        return refused
 
     @property
     def _lacks_8bitmime(self) -> bool:
@@ -210,16 +215,18 @@ class PassingOn:
         replies = {recipient: await self._host.add_recipient(recipient) for recipient in copy.recipients}
         return {recipient: reply for recipient, reply in replies.items() if not is_positive(reply)}
 
-    async def _report_refused(self, refused: Mapping[str, Reply]) -> Reply | None:
-        """Report recipients that the next host refuses although it has accepted them before, or that rules have added.
+    async def _report_refused(self, refused: Mapping[str, Reply], lost: Collection[str]) -> Reply | None:
+        """Report recipients whom the next host refuses although it has accepted them before, or in whose place a rule has added others.
+
+        Args:
+            lost: those of the client's recipients whom the message does not reach. It did not name the others.
 
         Returns:
             the reply for the client if it has to try again: the report cannot be sent.
         """
         self.notes.append("the next host refuses a recipient at the end of the message")
-        lost = self._disposition.list_lost(refused)
         if not lost:
-            return None  # the sender did not write to them
+            return None
         bounced = dict(self._disposition.bounced) | dict.fromkeys(lost, _REFUSED_LATE)
         self._disposition = replace(self._disposition, bounced=bounced)
         if self._disposition.bounce_report(lost) is not None:

@@ -8,7 +8,7 @@ from mail_gateway.config import ListenerConfiguration
 from mail_gateway.report import GatewayLog
 from mail_gateway.slot import EvaluatorSlot
 from mail_gateway.smtp.content import has_false_end
-from mail_gateway.smtp.next_host import DEFAULT_TIMEOUTS, NextHostConnection, Timeouts
+from mail_gateway.smtp.next_host import DEFAULT_TIMEOUTS, HostLimits, NextHostConnection, Timeouts
 from mail_gateway.smtp.passing_on import FALSE_END, Checked, check_copies
 from mail_gateway.smtp.session import GatewaySession, SessionServices
 from mail_gateway.sockets import listen, may_connect
@@ -30,6 +30,9 @@ class SmtpListener:
     Args:
         slot: has the evaluator.
         executor: runs evaluations, which may block.
+
+    Attributes:
+        port: the TCP port; 0 for a Unix socket.
     """
 
     def __init__(
@@ -49,12 +52,8 @@ class SmtpListener:
         self._timeouts = timeouts
         self._services = SessionServices(self._evaluate, self._connect, log.for_listener(configuration.listener.name), self._admit)
         self._socket = listen(configuration.address)
+        self.port = 0 if configuration.address.path else int(self._socket.getsockname()[1])
         self._server: asyncio.Server | None = None
-
-    @property
-    def port(self) -> int:
-        """The TCP port; 0 for a Unix socket."""
-        return 0 if self.configuration.address.path else int(self._socket.getsockname()[1])
 
     async def start(self) -> None:
         """Start to answer clients."""
@@ -93,14 +92,14 @@ class SmtpListener:
             return _NOT_ALLOWED
         return _TOO_MANY if len(self._services.sessions) >= self.configuration.max_connections else b""
 
-    async def _evaluate(self, received: Received, *, split: bool, has_8bitmime: bool) -> Checked:
+    async def _evaluate(self, received: Received, limits: HostLimits, *, split: bool) -> Checked:
         evaluator = self.slot.evaluator
 
         def evaluate() -> Checked:
             if has_false_end([received.content]):
                 raise Refused(FALSE_END.code, FALSE_END.enhanced, *FALSE_END.lines)
             disposition = evaluator.evaluate(received, Deadline.after(EVALUATION_S))
-            checked = check_copies(disposition, split=split, has_8bitmime=has_8bitmime)
+            checked = check_copies(disposition, limits, split=split)
             checked.disposition.finish(split=split)
             return checked
 

@@ -25,7 +25,7 @@ from mail_gateway.smtp.commands import (
 )
 from mail_gateway.smtp.connection import EnhancedSmtp
 from mail_gateway.smtp.content import read_content
-from mail_gateway.smtp.next_host import NextHostConnection, NextHostFailed, Withdrawn
+from mail_gateway.smtp.next_host import HostLimits, NextHostConnection, NextHostFailed, Withdrawn
 from mail_gateway.smtp.passing_on import Checked, PassingOn, SentReports, Transaction
 from mail_gateway.smtp.replies import is_positive, make_reply, read_reply
 from mail_gateway.tls import has_name
@@ -61,7 +61,7 @@ _IN_TRANSACTION: Final = "503 5.5.1 MAIL has begun a message already"
 class Evaluate(Protocol):
     """Evaluates a message in a thread, so that it delays no other session, and checks the copies to pass on."""
 
-    async def __call__(self, received: Received, *, split: bool, has_8bitmime: bool) -> Checked:
+    async def __call__(self, received: Received, limits: HostLimits, *, split: bool) -> Checked:
         """Return the checked disposition. Raises TryAgain, Refused."""
         ...
 
@@ -345,8 +345,7 @@ class GatewaySession(EnhancedSmtp):
         assert self._host
         received = Received(transaction.sender, transaction.recipients, content, self._describe_client())
         host = self._host
-        has_8bitmime = not host.has_transaction or "8bitmime" in host.extensions
-        checked = await self._services.evaluate(received, split=self._is_lmtp, has_8bitmime=has_8bitmime)
+        checked = await self._services.evaluate(received, host.limits, split=self._is_lmtp)
         passing = PassingOn(host, transaction, checked, self._services.sent, has_reply_each=self._is_lmtp, may_end=self._waits)
         try:
             return await passing.run()
@@ -391,8 +390,8 @@ class GatewaySession(EnhancedSmtp):
         return self._transaction
 
     def _waits(self) -> bool:
-        """Whether the client waits for the reply."""
-        return self.transport is not None and not self.transport.is_closing()
+        """Whether the client waits for the reply. One that closed the connection without QUIT sends the message again."""
+        return self.transport is not None and not self.transport.is_closing() and not self._reader.at_eof()
 
     def _close(self) -> None:
         if self.transport:

@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -89,9 +89,9 @@ class RunningListener:
     def port(self) -> int:
         return self.listener.port
 
-    def stop(self, wait_s: float = 10.0) -> "asyncio.Future[None]":
+    def stop(self, wait_s: float = 10.0) -> "Future[None]":
         """Begin to stop, as at SIGTERM."""
-        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.listener.stop(wait_s), self.loop), loop=self.loop)
+        return asyncio.run_coroutine_threadsafe(self.listener.stop(wait_s), self.loop)
 
     def connect(self, **options: Any) -> "Client":
         return Client(self.port, **options)

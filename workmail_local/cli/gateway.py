@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import io
+import sys
 from pathlib import Path
 
 from mail_gateway.config import Protocol
@@ -29,6 +31,9 @@ def run_gateway(options: argparse.Namespace) -> int:
         for line in check_configuration(file):
             print(line)
         return 0
+    # Lines that a full buffer would keep back are late for the reader of the log.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     asyncio.run(_serve(file, _PROTOCOLS[options.action]))
     return 0
 

@@ -1,7 +1,6 @@
 """SMTP servers on aiosmtpd: a port for mail from the Internet, and one for mail that the organization's users send."""
 
 import asyncio
-import logging
 import re
 import socket
 import ssl
@@ -132,8 +131,6 @@ class SmtpServer:
         tls: ssl.SSLContext | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        # aiosmtpd logs every address at level INFO, and warns of its own old names.
-        logging.getLogger("mail.log").setLevel(logging.CRITICAL)
         self.port = port
         self.host = host
         self._direction = direction

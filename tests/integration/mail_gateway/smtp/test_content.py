@@ -96,9 +96,11 @@ def test_commands_after_the_content_are_answered_in_their_order(sink: Sink) -> N
 
 def test_a_client_that_sends_all_and_closes_its_side_gets_its_answers(sink: Sink) -> None:
     with run_listener(make_configuration(sink.port)) as gateway, gateway.connect() as client:
-        client.send(b"EHLO c.example.net\r\nMAIL FROM:<nora@example.net>\r\nRCPT TO:<ana@example.com>\r\nDATA\r\n" + MESSAGE + b".\r\n")
+        client.send(
+            b"EHLO c.example.net\r\nMAIL FROM:<nora@example.net>\r\nRCPT TO:<ana@example.com>\r\nDATA\r\n" + MESSAGE + b".\r\nQUIT\r\n"
+        )
         client.socket.shutdown(socket.SHUT_WR)
-        assert [reply[:3] for reply in client.read_all(6)] == ["220", "250", "250", "250", "354", "250"]
+        assert [reply[:3] for reply in client.read_all(7)] == ["220", "250", "250", "250", "354", "250", "221"]
     assert len(sink.received) == 1
 
 
