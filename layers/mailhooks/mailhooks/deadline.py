@@ -31,7 +31,7 @@ class Deadline:
     def check(self, what: str) -> None:
         """Raise NoTimeLeft, with the name of the work that is not at its end, if the deadline is over."""
         if not self.left():
-            raise NoTimeLeft(f"{what}: not at its end, as the time that WorkMail waits is nearly over")
+            raise NoTimeLeft(f"{what}: not at its end, as the time for the message is nearly over")
 
     def wait_for(self, what: str, call: Callable[[], T]) -> T:
         """Make a call that may block, and wait for it until the deadline.
@@ -49,13 +49,13 @@ class Deadline:
         """
         left = self.left()
         if not left:
-            raise NoTimeLeft(f"{what}: not started, as the time that WorkMail waits is nearly over")
+            raise NoTimeLeft(f"{what}: not started, as the time for the message is nearly over")
         answers = _start_call(call)
         try:
             result, error = answers.get(timeout=left)
         except Empty:
             if answers.empty():
-                raise NoTimeLeft(f"{what}: no answer within the time that WorkMail waits") from None
+                raise NoTimeLeft(f"{what}: no answer within the time for the message") from None
             result, error = answers.get()  # it came at the last moment
         if error is None:
             return cast("T", result)

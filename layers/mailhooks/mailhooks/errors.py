@@ -1,8 +1,8 @@
 """The errors of the library, sorted by their consequence for the message.
 
 - `PermanentError`: a retry would not help. The message is delivered unchanged; the reason is logged and counted.
-- `TransientError`: a retry may help. It is raised to Lambda, so that WorkMail retries the invocation and applies the rule's fallback action
-  when the rule timeout is over.
+- `TransientError`: a retry may help. The hook raises it to Lambda, so that WorkMail retries the invocation and applies the rule's fallback
+  action when the rule timeout is over. A gateway answers its client with 451.
 - All others, `Misconfigured` included, are unexpected: the setting ON_ERROR decides between the two.
 
 The class of a service's error has the name that the service uses. No text of an error quotes a message or an address.
@@ -61,7 +61,7 @@ class StillHeld(TransientError):
     """
 
     def __init__(self, states: Mapping[str, str], failures: Sequence[Mapping[str, str]] = ()) -> None:
-        super().__init__("an approver has not decided yet: WorkMail retries the invocation")
+        super().__init__("an approver has not decided yet: the message is evaluated again later")
         self.states = dict(states)
         self.failures: Sequence[Mapping[str, str]] = list(failures)
         self.log: Mapping[str, object] = {}
@@ -76,7 +76,7 @@ class ServiceFailed(TransientError):
 
 
 class NoTimeLeft(TransientError):
-    """The time that WorkMail waits is nearly over."""
+    """The time for the message is nearly over: WorkMail, or the client of a gateway, waits no longer."""
 
 
 class ContractError(ValueError):

@@ -266,7 +266,7 @@ def test_the_log_of_a_held_message_has_its_rules_and_the_reasons_if_these_are_as
     assert (line["rules"], line["policy"]) == (["hold ana", "tag"], policy.digest)
     assert [rule["actions"] for rule in line["decision"]] == [
         ["hold until boss@example.com approves, bounce after 1h"],
-        ['subject_tag "[SEEN]" (not made: an approver has not decided yet: WorkMail retries the invocation)'],
+        ['subject_tag "[SEEN]" (not made: an approver has not decided yet: the message is evaluated again later)'],
     ]
 
 

@@ -111,7 +111,7 @@ def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]
     skipped = None
     if wanted_changes.refused and len(wanted_changes.refused) == len(outcome.changes):
         skipped = CannotChangeSafely(str(wanted_changes.refused[0][1]))
-    prepared = platform.prepare_change(message, wanted_changes.change)
+    prepared = platform.prepare_change(message, wanted_changes.change).limit_size(platform.max_message_octets)
     if not prepared.rejections:
         return ChangedContent(outcome, prepared, wanted_changes.applied, skipped)
     rejected = CannotChangeSafely(rejection_text(prepared.rejections, platform.title))
@@ -119,7 +119,7 @@ def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]
     before = any(rejection.before for rejection in prepared.rejections)
     if candidates := _fallback_changes(wanted_changes.applied, before=before):
         fallback = apply_changes(message, candidates, values, wrap=before)
-        prepared = platform.prepare_change(message, fallback.change)
+        prepared = platform.prepare_change(message, fallback.change).limit_size(platform.max_message_octets)
         if prepared.edits and not prepared.rejections:
             given_up = [wanted for wanted in wanted_changes.applied if wanted not in fallback.applied]
             outcome = _give_up_changes(outcome, given_up, rejected, code, before=before)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from mailhooks.content.change import Change
 from mailhooks.mime.edits import Edit, splice_pieces
@@ -23,6 +23,20 @@ class Rejection(Protocol):
 
     @property
     def before(self) -> bool: ...
+
+
+class TooLarge(NamedTuple):
+    """The changed message would be larger than a platform accepts."""
+
+    limit: int
+    before: bool
+
+    @property
+    def code(self) -> str:
+        return f"the message is larger than {self.limit} octets"
+
+    def __str__(self) -> str:
+        return f"{self.code}, also before the change" if self.before else self.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,12 @@ class PreparedChange:
     def pieces(self) -> list[bytes | memoryview]:
         """Return the changed message, not joined: a second copy of a large message may not fit into the function's memory."""
         return splice_pieces(self.message.raw, self.edits)
+
+    def limit_size(self, octets: int | None) -> Self:
+        """Return the change, rejected if the changed message is larger than a platform's limit; None: any size."""
+        if octets is None or not self.edits or self.rejections or self.size <= octets:
+            return self
+        return replace(self, rejections=(TooLarge(octets, before=len(self.message.raw) > octets),))
 
     def with_edit(self, edit: Edit) -> Self:
         """Return the change with one more edit, before insertions at the same place. The edit is not checked."""

@@ -5,7 +5,7 @@ approver by another mail, which it would hold, too. The mark is `EXPIRES.SIGNATU
 HMAC-SHA256 (RFC 2104) of them and of the approver's address.
 
 A sender cannot make a mark without the secret. A copied mark, such as from a forwarded header, is only valid in inbound mail whose header
-names the sender of approval mail and the same approver, until it expires. The envelope does not count: WorkMail may expand a group.
+names the sender of approval mail and the same approver, until it expires. The envelope does not count: the platform may expand a group.
 """
 
 import hashlib
