@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from mail_gateway.milter.protocol import PROGRESS, Packet, PacketReader
+from mail_gateway.milter.protocol import PROGRESS, Option, Packet, PacketReader
 from mail_gateway.milter.session import MilterMessage, MilterSession
 from mail_gateway.smtp.next_host import Withdrawn
 
@@ -22,8 +22,8 @@ PROGRESS_S: Final = 10.0
 WRITE_S: Final = 300.0
 """Seconds in which the MTA has to read a packet."""
 
-Answerer = Callable[[MilterMessage, MilterSession, Callable[[], bool]], Awaitable[Iterable[Packet]]]
-"""Makes the packets that answer a message. It gets a function that returns whether the MTA still waits for them."""
+Answerer = Callable[[MilterMessage, Option, Callable[[], bool]], Awaitable[Iterable[Packet]]]
+"""Makes the packets that answer a message, with the negotiated options. The function returns whether the MTA still waits for them."""
 
 
 class MilterConnection:
@@ -97,7 +97,7 @@ class MilterConnection:
 
     async def _answer_message(self, message: MilterMessage) -> None:
         self._is_answering = True
-        work = asyncio.ensure_future(self._answer(message, self._session, self._is_waiting))
+        work = asyncio.ensure_future(self._answer(message, self._session.options, self._is_waiting))
         try:
             while not (await asyncio.wait({work}, timeout=PROGRESS_S))[0]:
                 if self._is_waiting():

@@ -9,7 +9,7 @@ from mail_gateway.config import ListenerConfiguration
 from mail_gateway.milter.answers import Answer, make_answer, to_received
 from mail_gateway.milter.connection import MilterConnection
 from mail_gateway.milter.notifications import SenderNotifier
-from mail_gateway.milter.protocol import Packet, ProtocolError, reply
+from mail_gateway.milter.protocol import Option, Packet, ProtocolError, reply
 from mail_gateway.milter.session import MilterMessage, MilterSession
 from mail_gateway.report import GatewayLog
 from mail_gateway.slot import EvaluatorSlot
@@ -80,14 +80,12 @@ class MilterListener:
         """
         if self._server:
             self._server.close()
-        for connection in self._connections:
-            connection.stop()
         ends = asyncio.get_running_loop().time() + wait_s
-        while self._connections and asyncio.get_running_loop().time() < ends:
-            await asyncio.sleep(_POLL_S)
-        for connection in self._connections:
-            connection.cut_off()
+        # Again and again: a connection may have been accepted in the meantime.
         while self._connections:
+            is_late = asyncio.get_running_loop().time() >= ends
+            for connection in self._connections:
+                connection.cut_off() if is_late else connection.stop()
             await asyncio.sleep(_POLL_S)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -111,10 +109,10 @@ class MilterListener:
             self._connections.discard(connection)
             writer.close()
 
-    async def _answer(self, message: MilterMessage, session: MilterSession, is_waiting: Callable[[], bool]) -> Iterable[Packet]:
+    async def _answer(self, message: MilterMessage, options: Option, is_waiting: Callable[[], bool]) -> Iterable[Packet]:
         """Return the packets that answer a message. Raises Withdrawn."""
         try:
-            return await self._carry_out(message, session, is_waiting)
+            return await self._carry_out(message, options, is_waiting)
         except Withdrawn:
             self._log.warn("a message is not answered", "the mail server did not wait")
             raise
@@ -126,15 +124,16 @@ class MilterListener:
             self._log.warn("a message is not accepted", type(error).__name__)
             return [_to_packet(_TRY_AGAIN)]
 
-    async def _carry_out(self, message: MilterMessage, session: MilterSession, is_waiting: Callable[[], bool]) -> Iterable[Packet]:
+    async def _carry_out(self, message: MilterMessage, options: Option, is_waiting: Callable[[], bool]) -> Iterable[Packet]:
         if message.is_too_large:
+            self._log.warn("a message is refused", "it is too large")
             return [_to_packet(_TOO_LARGE)]
         run = asyncio.get_running_loop().run_in_executor
         evaluator = self.slot.evaluator
 
         def evaluate() -> Answer:
             disposition = evaluator.evaluate(to_received(message), Deadline.after(EVALUATION_S))
-            return make_answer(disposition, message, session.options)
+            return make_answer(disposition, message, options)
 
         answer = await run(self._executor, evaluate)
         # Without an answer the client sends the message again: it is notified and logged then.

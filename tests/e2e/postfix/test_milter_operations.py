@@ -11,7 +11,7 @@ import pytest
 
 from mail_gateway.milter.connection import MilterConnection
 from mail_gateway.milter.operations import CannotExpress, plan_operations
-from mail_gateway.milter.protocol import CONTINUE, Packet
+from mail_gateway.milter.protocol import CONTINUE, Option, Packet
 from mail_gateway.milter.session import MilterMessage, MilterSession
 from mailhooks.mime.edits import Edit, splice, splice_pieces
 from tests.support.event_loop import loop_thread
@@ -46,7 +46,7 @@ class Editor:
         await MilterConnection(reader, writer, MilterSession(10**8), self.answer).run()
         writer.close()
 
-    async def answer(self, message: MilterMessage, _session: MilterSession, _is_waiting: Callable[[], bool]) -> Iterable[Packet]:
+    async def answer(self, message: MilterMessage, _options: Option, _is_waiting: Callable[[], bool]) -> Iterable[Packet]:
         number = find_number(message.content)
         while True:
             edits = self.draw_edits(message.content)

@@ -289,6 +289,7 @@ def test_a_message_above_the_limit_is_refused():
     with run_milter(make_evaluator(POLICY, journal), journal, max_message_octets=1000) as milter, milter.connect() as client:
         result = client.send(Transaction(mail(b"plain", b"x" * 1000 + b"\r\n")))
         assert result.text == "552 5.3.4 The message is too large"
+        assert journal.failures == [("a message is refused", "it is too large")]
         assert client.send(Transaction(mail(b"plain"))).reply == "c"
 
 
@@ -433,6 +434,20 @@ def test_a_broken_connection_is_closed_and_logged(milter: Milter, octets: bytes)
             pass
     wait_until(lambda: milter.journal.failures)
     assert milter.journal.failures[0][0] == "a connection is closed"
+
+
+@pytest.mark.parametrize("limit, octets", [("NEGOTIATION_S", b""), ("IDLE_S", negotiate())])
+def test_a_mail_server_that_sends_nothing_is_disconnected(monkeypatch: pytest.MonkeyPatch, limit: str, octets: bytes):
+    monkeypatch.setattr(connection, limit, 0.01)
+    journal = Journal()
+    with (
+        run_milter(make_evaluator(POLICY, journal), journal) as milter,
+        socket.create_connection(("127.0.0.1", milter.listener.port), timeout=30) as open_connection,
+    ):
+        open_connection.sendall(octets)
+        while open_connection.recv(1000):
+            pass
+    assert journal.failures == [("a connection is closed", "the mail server neither sends nor reads")]
 
 
 def test_a_large_message_needs_no_second_copy():
