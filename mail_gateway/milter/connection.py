@@ -60,7 +60,10 @@ class MilterConnection:
         """
         # A task of its own: asyncio logs an error when the task that it has made for a connection is cancelled.
         self._task = asyncio.ensure_future(self._run())
-        await asyncio.wait({self._task})
+        try:
+            await asyncio.wait({self._task})
+        finally:
+            self._task.cancel()
         if not self._task.cancelled():
             self._task.result()
 

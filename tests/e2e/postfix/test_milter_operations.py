@@ -43,8 +43,10 @@ class Editor:
     by_model: dict[bytes, bytes | None] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await MilterConnection(reader, writer, MilterSession(10**8), self.answer).run()
-        writer.close()
+        try:
+            await MilterConnection(reader, writer, MilterSession(10**8), self.answer).run()
+        finally:
+            writer.close()
 
     async def answer(self, message: MilterMessage, _options: Option, _is_waiting: Callable[[], bool]) -> Iterable[Packet]:
         number = find_number(message.content)
