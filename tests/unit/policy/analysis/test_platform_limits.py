@@ -1,6 +1,5 @@
 """Findings about rules that a platform carries out otherwise than they are written. Each fact of a platform has its findings alone."""
 
-from dataclasses import replace
 from typing import Any
 
 from mailhooks.hooks.preflight import prepare_change
@@ -79,7 +78,7 @@ WARNINGS: list[tuple[dict[str, Any], Rule, str]] = [
 
 def test_a_part_of_a_rule_that_a_platform_cannot_carry_out_is_a_warning() -> None:
     def check(facts: dict[str, Any], rule: Rule, text: str) -> None:
-        severities = [severity for severity, found in find(replace(FREE, **facts), rule) if text in found]
+        severities = [severity for severity, found in find(FREE._replace(**facts), rule) if text in found]
         assert severities == [Severity.WARNING]
 
     check_rows(WARNINGS, check)
@@ -106,7 +105,7 @@ NOTES: list[tuple[dict[str, Any], Rule, str]] = [
 
 def test_a_part_of_a_rule_that_needs_a_setting_is_a_note() -> None:
     def check(facts: dict[str, Any], rule: Rule, text: str) -> None:
-        severities = [severity for severity, found in find(replace(FREE, **facts), rule) if text in found]
+        severities = [severity for severity, found in find(FREE._replace(**facts), rule) if text in found]
         assert severities == [Severity.NOTE]
 
     check_rows(NOTES, check)
@@ -131,25 +130,25 @@ NOTHING: list[tuple[dict[str, Any], Rule]] = [
 
 def test_other_rules_have_no_finding() -> None:
     def check(facts: dict[str, Any], rule: Rule) -> None:
-        assert find(replace(FREE, **facts), rule) == []
+        assert find(FREE._replace(**facts), rule) == []
 
     check_rows(NOTHING, check)
 
 
 def test_one_copy_for_all_does_no_harm_to_a_mark_for_all_recipients() -> None:
-    severities = [severity for severity, _ in find(replace(FREE, splits_copies=False, **MARKS), {"when": {"subject": "x"}, "do": "junk"})]
+    severities = [severity for severity, _ in find(FREE._replace(splits_copies=False, **MARKS), {"when": {"subject": "x"}, "do": "junk"})]
     assert severities == [Severity.NOTE]
 
 
 def test_a_rule_for_mail_that_the_platform_never_gets_has_no_other_finding() -> None:
-    platform = replace(FREE, inbound_only=True, has_directory=False, bounce_needs="a port")
+    platform = FREE._replace(inbound_only=True, has_directory=False, bounce_needs="a port")
     [(_, text)] = find(platform, {"when": {**OUTBOUND, "sender_in_group": "g@example.com"}, "do": {"bounce": "No."}})
     assert text.startswith("never applies")
 
 
 def test_without_a_directory_the_domains_are_set_in_the_policy() -> None:
     rule = {"when": {"sender_scope": "external"}, "do": "junk"}
-    [(severity, text)] = find(replace(FREE, has_directory=False), rule, organization={})
+    [(severity, text)] = find(FREE._replace(has_directory=False), rule, organization={})
     assert (severity, text) == (
         Severity.NOTE,
         "sender_scope fails without the organization's domains: set organization.domains, as the host has no directory",
@@ -158,11 +157,11 @@ def test_without_a_directory_the_domains_are_set_in_the_policy() -> None:
 
 def test_a_finding_has_the_line_of_its_rule_and_the_name_of_its_platform() -> None:
     policy = make_policy({"do": {"count": "Seen"}}, {"when": {"sender_in_group": "g@example.com"}, "do": "drop"})
-    [found] = lint(policy, [replace(FREE, has_directory=False)])
+    [found] = lint(policy, [FREE._replace(has_directory=False)])
     assert (found.rule, found.line, found.platform) == ("rule 1", policy.rules[1].line, "host")
 
 
 def test_each_platform_has_its_own_findings() -> None:
-    others = [replace(FREE, name=name, label=f"the {name}", has_directory=False) for name in ("first", "second")]
+    others = [FREE._replace(name=name, label=f"the {name}", has_directory=False) for name in ("first", "second")]
     found = lint(make_policy({"when": {"sender_in_group": "g@example.com"}, "do": "drop"}), others)
     assert [(each.platform, f"the {each.platform} has no directory" in each.text) for each in found] == [("first", True), ("second", True)]
