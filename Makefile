@@ -20,7 +20,7 @@ LAMBDA_PYTHON = $(shell for each in "$$PYTHON313" "$${PYENV_ROOT:-$$HOME/.pyenv}
 # Mail parsers of npm for tests, which are skipped without Node.js.
 PARSERS := tests/support/parsers
 PARSERS_READY := $(if $(shell command -v npm),$(PARSERS)/node_modules/.ready)
-TEMPLATES := template.yaml $(wildcard organization/template.yaml export/template.yaml push/template.yaml samples/*/template.yaml)
+TEMPLATES := template.yaml $(wildcard organization/template.yaml export/template.yaml push/template.yaml ses/template.yaml samples/*/template.yaml)
 # One test process for each processor, at most four: each process starts servers of its own.
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
@@ -176,4 +176,4 @@ PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platfo
   -c requirements-dev.txt layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
 clean:  ## remove all files that make created
-	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) $(DOCS_VENV) .venv-uv .arm64 dist site .local .aws-sam export/.aws-sam push/.aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) $(DOCS_VENV) .venv-uv .arm64 dist site .local .aws-sam export/.aws-sam push/.aws-sam ses/.aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,7 +26,7 @@ def test_the_template_publishes_and_reports_this_version() -> None:
     assert template["Outputs"]["Version"]["Value"] == mailhooks.__version__
 
 
-@pytest.mark.parametrize("stack", ["push", "export"])
+@pytest.mark.parametrize("stack", ["push", "export", "ses"])
 def test_the_template_of_another_stack_reports_this_version(stack: str) -> None:
     assert read_template(ROOT / stack / "template.yaml")["Outputs"]["Version"]["Value"] == mailhooks.__version__
 

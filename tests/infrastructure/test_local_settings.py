@@ -18,7 +18,11 @@ _LAPTOP_ONLY = {"LOG_DECISION", "LOG_EXCEPTIONS"}
 FOR_ALL = SETTINGS["Parameters"]
 EACH = {name: variables for name, variables in SETTINGS.items() if name != "Parameters"}
 
-TEMPLATES = {"ResponderFunction": ROOT / "push/template.yaml", "ExportFunction": ROOT / "export/template.yaml"}
+TEMPLATES = {
+    "ResponderFunction": ROOT / "push/template.yaml",
+    "ExportFunction": ROOT / "export/template.yaml",
+    "SesFunction": ROOT / "ses/template.yaml",
+}
 """The templates of functions that are not in template.yaml."""
 
 
@@ -59,7 +63,8 @@ def test_containers_know_the_host_and_the_port_of_the_url() -> None:
     url = urlsplit(FOR_ALL["AWS_ENDPOINT_URL"])
 
     assert url.port == CONTAINERS_PORT
-    for folder, commands in {".": ("local_invoke", "local_start_lambda"), "push": ("local_invoke",), "export": ("local_invoke",)}.items():
+    alone = ("local_invoke",)
+    for folder, commands in {".": ("local_invoke", "local_start_lambda"), "push": alone, "export": alone, "ses": alone}.items():
         config = tomllib.loads((ROOT / folder / "samconfig.toml").read_text("utf-8"))["default"]
         for command in commands:
             assert config[command]["parameters"]["add_host"] == [f"{url.hostname}:host-gateway"]

@@ -53,6 +53,7 @@ FORBIDDEN: Final[dict[str, set[str]]] = {
     "functions/rewrite": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk", "boto3"},
     "functions/observe": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "mailhooks.content.template", "aws_xray_sdk", "boto3"},
     "functions/mailflow": AVAILABILITY | OTHER_CONDITIONS | HOLDS | {"re2", "aws_xray_sdk", "boto3"},
+    "functions/ses": AVAILABILITY | OTHER_CONDITIONS | HOLDS | {"re2", "aws_xray_sdk", "boto3", "jsonschema"},
     "functions/push": BACKENDS - {"botocore.session"} | MAIL | {"mailhooks.availability", "requests", "yaml", "re2", "aws_xray_sdk"},
     "functions/export": AVAILABILITY | POLICY_FILE | MAIL | {"aws_xray_sdk", "boto3", "botocore.session"},
     "functions/approve": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "aws_xray_sdk", "boto3", "botocore.session"},

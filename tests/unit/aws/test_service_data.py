@@ -85,9 +85,30 @@ CALLS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         ),
         ("HeadBucket", {"Bucket": "bucket-1"}),
         ("CreateSession", {"Bucket": "bucket--use1-az4--x-s3"}),
+        (
+            "PutObjectTagging",
+            {"Bucket": "bucket-1", "Key": "incoming/a", "Tagging": {"TagSet": [{"Key": "workmail-hooks", "Value": "done"}]}},
+        ),
         ("ListObjectsV2", {"Bucket": "bucket", "Prefix": "mailboxes/", "ContinuationToken": "a"}),
     ],
     "secretsmanager": [("GetSecretValue", {"SecretId": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:name"})],
+    "ses": [
+        (
+            "SendBounce",
+            {
+                "OriginalMessageId": "m-1",
+                "BounceSender": "postmaster@example.com",
+                "Explanation": "ä",
+                "BouncedRecipientInfoList": [
+                    {
+                        "Recipient": "bo@example.com",
+                        "RecipientDsnFields": {"Action": "failed", "Status": "5.7.1", "DiagnosticCode": "smtp; 550"},
+                    }
+                ],
+            },
+        ),
+        ("SendBounce", {"OriginalMessageId": "m", "BounceSender": "a", "BouncedRecipientInfoList": []}),
+    ],
     "sesv2": [
         (
             "SendEmail",
@@ -111,6 +132,7 @@ CALLS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
             },
         )
     ],
+    "sqs": [("SendMessage", {"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/failures", "MessageBody": "{}"})],
     "ssm": [("GetParameter", {"Name": "/a/b", "WithDecryption": True})],
     "stepfunctions": [
         (
@@ -376,8 +398,8 @@ def success(operation: OperationModel) -> tuple[int, bytes, dict[str, str]]:
         return 200, json.dumps(fill(shape)).encode(), headers
     names = {"SessionToken": "a", "SecretAccessKey": "b", "AccessKeyId": "c", "Expiration": "2029-01-01T00:00:00Z"}
     body = "".join(f"<{name}>{text}</{name}>" for name, text in names.items())
-    if operation.name == "Publish":
-        body = "<PublishResult><MessageId>a</MessageId><SequenceNumber>1</SequenceNumber></PublishResult>"
+    if operation.name in {"Publish", "SendBounce"}:
+        body = f"<{operation.name}Result><MessageId>a</MessageId><SequenceNumber>1</SequenceNumber></{operation.name}Result>"
     return 200, f"<R><Credentials>{body}</Credentials>{body}</R>".encode(), headers
 
 
@@ -418,8 +440,8 @@ def test_the_library_calls_no_other_operation() -> None:
     known = {name for model in models.values() for name in model.operation_names}
     spelled = {name: name for name in known} | {xform_name(name): name for name in known}
     called, services = set[str](), set[str]()
-    push = [path for path in (LIBRARY / "push").glob("*.py") if "make_client" in path.read_text("utf-8")]
-    for path in (*(LIBRARY / "aws").glob("*.py"), *push, LIBRARY / "availability/backends/workmail.py"):
+    others = [path for folder in ("push", "ses") for path in (LIBRARY / folder).glob("*.py") if "make_client" in path.read_text("utf-8")]
+    for path in (*(LIBRARY / "aws").glob("*.py"), *others, LIBRARY / "availability/backends/workmail.py"):
         if path.name == "service_data.py":
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

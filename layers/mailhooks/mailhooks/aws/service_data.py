@@ -18,10 +18,12 @@ OPERATIONS: Final = {
     "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
     "events": ("PutEvents",),
     # botocore itself calls the last two: for a bucket in another region, and for a directory bucket.
-    "s3": ("GetObject", "ListObjectsV2", "PutObject", "HeadBucket", "CreateSession"),
+    "s3": ("GetObject", "ListObjectsV2", "PutObject", "PutObjectTagging", "HeadBucket", "CreateSession"),
     "secretsmanager": ("GetSecretValue",),
+    "ses": ("SendBounce",),
     "sesv2": ("SendEmail",),
     "sns": ("Publish",),
+    "sqs": ("SendMessage",),
     "ssm": ("GetParameter",),
     "stepfunctions": ("DescribeExecution", "StartExecution"),
     "workmail": (

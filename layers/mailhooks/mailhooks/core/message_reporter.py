@@ -133,6 +133,32 @@ class MessageReporter(Generic[R]):
             sys.stderr.write(f"mailhooks: this message's log line is missing ({type(error).__name__})\n")
         self._is_first = False
 
+    def report_event(
+        self, text: str, fields: Mapping[str, object], counts: Mapping[str, float], direction: str, error: BaseException | None = None
+    ) -> None:
+        """Log and count an event that is not the result for one message. Never raises.
+
+        Args:
+            direction: a dimension of the metrics.
+            error: None for a line of the level INFO.
+        """
+        try:
+            line = {LogKey.HOOK: self.name, LogKey.COLD_START: self._is_first, **fields}
+            values = dict(counts)
+            if error is not None:
+                line |= self._describe(error, is_unexpected=True)
+                values[Metric.PASSING if isinstance(error, TransientError) else Metric.FAILED] = 1
+                values[reason_metric(type(error).__name__)] = 1
+            (self.logger.error if error else self.logger.info)(text, extra=line)
+            self._metrics.add_dimension(Dimension.HOOK, self.name)
+            self._metrics.add_dimension(Dimension.DIRECTION, direction)
+            for name, value in values.items():
+                self._add_own(name, value)
+            self._metrics.flush_metrics()
+        except Exception as problem:  # noqa: BLE001 - see `report`
+            sys.stderr.write(f"mailhooks: a log line or metrics are missing ({type(problem).__name__})\n")
+        self._is_first = False
+
     def make_line(self, record: R, milliseconds: float) -> dict[str, Any]:
         """Return the fields that do not depend on the kind of the result."""
         line: dict[str, Any] = {
@@ -180,16 +206,21 @@ class MessageReporter(Generic[R]):
         if error is None:
             self.logger.info("the message is handled", extra=line)
             return
-        line |= {LogKey.REASON: type(error).__name__, LogKey.DETAIL: self._detail(error)}
+        line |= self._describe(error, is_unexpected=record.unexpected is not None)
         if record.unexpected:
-            line[LogKey.FRAMES] = _frames(record.unexpected)
-            if self.settings.logs_exception_text:
-                line[LogKey.TRACEBACK] = _format_traceback(record.unexpected)
             self.logger.error(self.failed, extra=line)
         elif record.transient:
             self.logger.error(self.retried, extra=line)
         else:
             self.logger.warning(self.unchanged if record.permanent else self.refused, extra=line)
+
+    def _describe(self, error: BaseException, *, is_unexpected: bool) -> dict[str, Any]:
+        line: dict[str, Any] = {LogKey.REASON: type(error).__name__, LogKey.DETAIL: self._detail(error)}
+        if is_unexpected:
+            line[LogKey.FRAMES] = _frames(error)
+            if self.settings.logs_exception_text:
+                line[LogKey.TRACEBACK] = _format_traceback(error)
+        return line
 
     def _detail(self, error: BaseException) -> str:
         """Return the text of an error of ours; another error's text may quote the message."""

@@ -70,7 +70,7 @@ HEADERS: Final = {
 }
 """The header fields of each response: no script, no frame, nothing remote; the link is neither cached nor sent to another site."""
 
-AFTER_DECISION: Final = "WorkMail applies the decision at its next attempt, minutes or hours from now."
+AFTER_DECISION: Final = "The decision is applied at the next attempt, minutes or hours from now."
 
 _STATES: Final = {
     HoldState.PENDING: "waits for a decision",
@@ -160,7 +160,7 @@ def _describe_message(record: HoldRecord, preview: MessagePreview | None) -> str
     envelope = f'<section aria-labelledby="message"><h2 id="message">Message</h2><dl>{facts}</dl></section>\n'
     if preview is None:
         return (
-            envelope + '<p class="note">The content of the message cannot be shown: WorkMail has it for a day, or does not answer now. '
+            envelope + '<p class="note">The content of the message cannot be shown: it is kept for a limited time, or cannot be read now. '
             "You can still decide.</p>\n"
         )
     cut = f'<p class="quiet">Only the first {TEXT_CHARACTERS:,} characters are shown.</p>' if preview.is_cut and preview.text else ""
@@ -177,7 +177,7 @@ def _list_recipients(record: HoldRecord) -> str:
     known = [address for address in held if address]
     shown = _list_with_rest(map(_bdi, known[:_MOST_RECIPIENTS]), len(known) - _MOST_RECIPIENTS)
     # A truncated event omits recipients.
-    omitted = "<p>and recipients that WorkMail does not name to the rule</p>" if len(known) < len(held) else ""
+    omitted = "<p>and recipients that the rule does not know</p>" if len(known) < len(held) else ""
     others = len(set(map(str.lower, record.recipients)) - set(map(str.lower, held)))
     note = f'<p class="quiet">{_count(others, "other recipient")} not part of this decision.</p>' if others else ""
     return shown + omitted + note
@@ -212,7 +212,7 @@ def _make_form(token: str, reason: str) -> str:
         f'<textarea id="reason" name="reason" maxlength="{REASON_CHARACTERS}" aria-describedby="reason-note">{escape(reason)}</textarea>'
         f'<p class="quiet" id="reason-note">The sender may read it in the bounce message. At most {REASON_CHARACTERS} characters.</p>'
         '<div class="choice"><div><button name="decision" value="approve" aria-describedby="approve-note">Approve</button>'
-        '<p class="quiet" id="approve-note">The other rules apply, and then WorkMail delivers the message.</p></div>'
+        '<p class="quiet" id="approve-note">The other rules apply, and then the message is delivered.</p></div>'
         '<div><button name="decision" value="reject" aria-describedby="reject-note">Reject</button>'
         '<p class="quiet" id="reject-note">These recipients do not get the message. The sender gets a bounce message.</p></div></div>'
         f'<p class="quiet">{AFTER_DECISION}</p></form>'

@@ -1,16 +1,14 @@
 """Reads the messages that SES stores in a bucket, and tags those that need no further work.
 
-The bucket's lifecycle rule removes tagged objects after some days. An object without the tag stays, so that a message which is held, waits for
-the next host, or failed is never removed.
+The bucket's lifecycle rule removes tagged objects after some days. An object without the tag stays, so that a message which is held, waits
+for the next host, or failed is never removed.
 """
 
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from mailhooks.aws import client as aws
 from mailhooks.deadline import Deadline
-from mailhooks.errors import PermanentError
+from mailhooks.errors import MailhooksError, PermanentError
 
 TAG: Final = ("workmail-hooks", "done")
 """Key and value of the tag of a message that needs no further work."""
@@ -23,7 +21,7 @@ _CLIENT_SIDE_KEYS: Final = frozenset({"x-amz-key", "x-amz-key-v2"})
 
 
 class UnreadableObject(PermanentError):
-    """A stored message is missing, too large, or encrypted by SES. Its text says what to do."""
+    """A stored message is missing, too large, or encrypted by SES. Its text has the remedy."""
 
 
 class ObjectStore:
@@ -46,7 +44,7 @@ class ObjectStore:
             UnreadableObject: a retry would not help.
             TransientError, Misconfigured: see `mailhooks.errors`.
         """
-        return aws.call("GetObject", lambda: self._get(message_id), deadline)
+        return aws.call("GetObject", lambda: self._get(message_id), deadline, map_own=_map_missing)
 
     def tag_as_done(self, message_id: str, deadline: Deadline) -> None:
         """Let the lifecycle rule remove a message. Raises TransientError or Misconfigured."""
@@ -56,14 +54,7 @@ class ObjectStore:
         aws.call("PutObjectTagging", lambda: self._s3.put_object_tagging(**place, Tagging=tags), deadline)
 
     def _get(self, message_id: str) -> bytes:
-        try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + message_id)
-        except ClientError as error:
-            if aws.error_code(error) == "NoSuchKey":
-                raise UnreadableObject(
-                    "the message is not in the bucket: the S3 action has to come first, with the prefix MAIL_PREFIX"
-                ) from None
-            raise
+        answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + message_id)
         with answer["Body"] as body:
             if _CLIENT_SIDE_KEYS & {name.lower() for name in answer["Metadata"]}:
                 raise UnreadableObject("SES has encrypted the message: remove the KMS key of the S3 action, and encrypt the bucket")
@@ -71,3 +62,9 @@ class ObjectStore:
                 raise UnreadableObject(f"the message has more than {MAX_OCTETS:,} bytes")
             content: bytes = body.read()
         return content
+
+
+def _map_missing(code: str, _text: str) -> MailhooksError | None:
+    if code == "NoSuchKey":
+        return UnreadableObject("the message is not in the bucket: the rule's S3 action has to come first, with the prefix MAIL_PREFIX")
+    return None

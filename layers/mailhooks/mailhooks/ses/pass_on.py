@@ -1,22 +1,24 @@
 """Passes messages on to the next mailbox host by SMTP, with the envelope and the octets that the message has.
 
-A permanent reply (5xx) to MAIL, RCPT or the data is the host's answer for the recipient. All that concerns the connection (greeting, TLS, login)
-is no answer for a message: it is raised, and the message waits.
+A permanent reply (5xx) to MAIL, RCPT or the data is the host's answer for the recipient. All that concerns the connection (greeting, TLS,
+login) is no answer for a message: it is raised, and the message waits.
 """
 
 import json
 import re
 import smtplib
+import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from mailhooks.aws.client import CONFIG, call
 from mailhooks.aws.secrets import SecretReader
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, SettingsError
 from mailhooks.relay.addresses import is_mailbox
+from mailhooks.ses.answer import Answer
 from mailhooks.ses.settings import SesSettings
 from mailhooks.ses.smtp_data import has_smuggled_end, is_ascii, write_data
 
@@ -28,31 +30,6 @@ _LONGEST_TEXT: Final = 500
 
 _AUTHENTICATION_REQUIRED: Final = frozenset({530, 534, 535, 538})
 """Replies about the login (RFC 4954 section 6): the set-up is wrong, not the message."""
-
-
-class Answer(NamedTuple):
-    """The next host's answer for a recipient.
-
-    Attributes:
-        code: of the reply.
-        text: of the reply, as one line of ASCII, often with an enhanced status code. It may have an address.
-    """
-
-    code: int
-    text: str
-
-    @property
-    def is_accepted(self) -> bool:
-        return 200 <= self.code < 300
-
-    @property
-    def is_permanent(self) -> bool:
-        return self.code >= 500
-
-    @property
-    def diagnostic(self) -> str:
-        """The reply as it was."""
-        return f"{self.code} {self.text}"
 
 
 class NextHost:
@@ -95,7 +72,7 @@ class NextHost:
                 smtp.ehlo_or_helo_if_needed()
             if login:
                 smtp.login(*login)
-        except Exception as error:
+        except (OSError, smtplib.SMTPException) as error:
             if smtp:
                 smtp.close()
             raise _map_error(error) from None
@@ -142,7 +119,7 @@ class Connection:
         """
         try:
             return self._send(mail_from, recipients, pieces)
-        except (OSError, smtplib.SMTPException, ValueError) as error:
+        except (OSError, smtplib.SMTPException) as error:
             raise _map_error(error) from None
 
     def _send(self, mail_from: str, recipients: Sequence[str], pieces: Sequence[bytes | memoryview]) -> dict[str, Answer]:
@@ -180,10 +157,9 @@ class Connection:
             # A success would not be one: the host has no message (RFC 5321 section 4.1.1.4).
             return answer if answer.code >= 400 else Answer(451, f"4.5.0 unexpected reply to DATA: {answer.code}")
         for chunk in write_data(pieces):
-            self._set_timeout(_STEP_S)
-            self._smtp.sock.sendall(chunk)  # type: ignore[union-attr]
+            self._limit_socket(_STEP_S).sendall(chunk)
         # The reply means that the message is the host's: wait as long as possible (RFC 5321 section 4.5.3.2.6).
-        self._set_timeout(None)
+        self._limit_socket(None)
         return _to_answer(*self._smtp.getreply())
 
     def _refuse(self, size: int, pieces: Sequence[bytes | memoryview], *, is_plain: bool) -> Answer | None:
@@ -209,7 +185,7 @@ class Connection:
         ServiceFailed: the host closes the connection (421).
         Misconfigured: it requires a login.
         """
-        self._set_timeout(_STEP_S)
+        self._limit_socket(_STEP_S)
         answer = _to_answer(*self._smtp.docmd(name, arguments))
         if answer.code == 421:
             raise ServiceFailed(f"next host: {name}: 421")
@@ -217,10 +193,12 @@ class Connection:
             raise Misconfigured(f"next host: {name}: {answer.code}: set NEXT_HOST_LOGIN and NEXT_HOST_TLS as the host requires")
         return answer
 
-    def _set_timeout(self, most_s: float | None) -> None:
+    def _limit_socket(self, most_s: float | None) -> socket.socket:
+        """Return the socket, whose next operation ends in time. Raises TransientError if it is closed or there is no time left."""
         if self._smtp.sock is None:
-            raise smtplib.SMTPServerDisconnected
+            raise ServiceFailed("next host: the connection is closed")
         self._smtp.sock.settimeout(_limit(self._deadline, most_s))
+        return self._smtp.sock
 
 
 def _limit(deadline: Deadline, most_s: float | None = _STEP_S) -> float:

@@ -1,5 +1,6 @@
 """The event of the Lambda action of an SES receipt rule, as a dataclass."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -39,8 +40,7 @@ class Receipt:
         return cls(
             message_id=mail["messageId"],
             mail_from="" if source == "<>" else source,
-            # One recipient in two spellings gets the message once.
-            recipients=tuple({address.lower(): address for address in reversed(receipt["recipients"])}.values())[::-1],
+            recipients=_without_repetitions(receipt["recipients"]),
             received_at=_parse_time(mail["timestamp"]),
         )
 
@@ -57,6 +57,14 @@ class Receipt:
                 }
             ]
         }
+
+
+def _without_repetitions(recipients: Iterable[str]) -> tuple[str, ...]:
+    """Return the recipients, each in its first spelling: one in two spellings gets the message once."""
+    found: dict[str, str] = {}
+    for each in recipients:
+        found.setdefault(each.lower(), each)
+    return tuple(found.values())
 
 
 def _parse_time(text: str) -> float:

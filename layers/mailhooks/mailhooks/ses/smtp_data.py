@@ -9,7 +9,7 @@ CHUNK_OCTETS: Final = 64 * 1024
 _CRLF: Final = b"\r\n"
 
 _LONE_DOT: Final = re.compile(rb"[^\r]\n\.[\r\n]|\r\.[\r\n]|\r\n\.(?:\n|\r[^\n])", re.DOTALL)
-"""A dot alone on its line, next to a bare LF or a bare CR: some servers take it for the end of the data (SMTP smuggling)."""
+"""A dot alone on its line, next to a bare LF or a bare CR: some servers read it as the end of the data (SMTP smuggling)."""
 
 _LONGEST_LONE_DOT: Final = 5
 

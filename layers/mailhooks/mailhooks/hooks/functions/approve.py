@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
 from mailhooks.aws.client import call
@@ -113,20 +113,32 @@ def _get_only(fields: Mapping[str, list[str]], name: str) -> str:
     return values[0] if len(values) == 1 else ""
 
 
-def approve_handler(*, settings: Settings | None = None, clock: Callable[[], float] = time.time) -> Handler:
+class MessageReader(Protocol):
+    """Reads held messages."""
+
+    def get(self, message_id: str, deadline: Deadline, /) -> bytes:
+        """Return the octets of a message. Its errors are logged: the page is shown without the content."""
+        ...
+
+
+def approve_handler(
+    *, settings: Settings | None = None, clock: Callable[[], float] = time.time, messages: MessageReader | None = None
+) -> Handler:
     """Return the Lambda handler of the approval page's function URL.
 
     Args:
         settings: None: the environment's. HOLDS_TABLE and APPROVAL_SECRET are required.
         clock: seconds since 1970.
+        messages: None: the messages in transit in WorkMail.
     """
-    return _Handler(settings or env(), clock)
+    return _Handler(settings or env(), clock, messages)
 
 
 class _Handler:
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float], messages: MessageReader | None) -> None:
         self._settings = settings
         self._clock = clock
+        self._given_messages = messages
         self._reporter = Reporter(settings)
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
@@ -159,8 +171,8 @@ class _Handler:
         return SecretReader()
 
     @cached_property
-    def _messages(self) -> MessageFlow:
-        return MessageFlow(client=self._settings.aws_client)
+    def _messages(self) -> MessageReader:
+        return self._given_messages or MessageFlow(client=self._settings.aws_client)
 
     def _respond(self, event: Any, deadline: Deadline, request: RequestRecord) -> Page:
         parsed = _Request.parse(event)
@@ -221,7 +233,7 @@ class _Handler:
         if link.is_expired(self._clock()):
             request.link_refused = True
             passed = (
-                f"The time for a decision is over: at WorkMail's next attempt, the message {AT_TIMEOUT[record.on_timeout]}."
+                f"The time for a decision is over: at the next attempt, the message {AT_TIMEOUT[record.on_timeout]}."
                 if record.state is HoldState.PENDING
                 else describe_state(record)
             )
