@@ -1,8 +1,10 @@
 """Sources of the policy: a file, S3, Systems Manager, AppConfig. An invalid version never replaces a valid one."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -58,6 +60,26 @@ def test_a_new_version_in_s3_is_used_after_its_age_and_an_invalid_one_never(wm: 
     put(GOOD % "third")
     clock.now = 1100
     assert (rules(source), source.rejected) == (["third"], False)
+
+
+def test_a_message_does_not_wait_while_another_thread_fetches_a_new_version() -> None:
+    clock, begun, may_end = Clock(), Event(), Event()
+
+    def fetch() -> str:
+        if not clock.now:
+            return GOOD % "first"
+        begun.set()
+        assert may_end.wait(20)
+        return GOOD % "second"
+
+    source = PolicySource(fetch, "s3", 300, clock=clock)
+    clock.now = 301
+    with ThreadPoolExecutor(1) as pool:
+        fetching = pool.submit(rules, source)
+        assert begun.wait(20)
+        assert (rules(source), source.rejected) == (["first"], False)
+        may_end.set()
+        assert fetching.result(20) == ["second"]
 
 
 def test_a_policy_is_read_from_systems_manager(wm: LocalWorkMail) -> None:

@@ -45,7 +45,7 @@ def test_the_retry_of_an_attempt_without_time_finishes_the_work_once(
     capsys.readouterr()
     operation, forwarded = STAGES[stage]
     hang(gate, operation, forwarded=forwarded)
-    with pytest.raises(TransientError, match="time that WorkMail waits"):
+    with pytest.raises(TransientError, match="time for the message"):
         handler(document, Remaining(1.6))
     drill.check(lines_of(capsys.readouterr().out), 0)
     gate.find_fault = lambda _call: None

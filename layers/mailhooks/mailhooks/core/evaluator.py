@@ -70,6 +70,8 @@ class _Traits:
 class PolicyEvaluator:
     """Evaluates a policy for each message, and carries out what comes before the answer: holds, changes in memory, archive.
 
+    Several threads may use one evaluator.
+
     Args:
         policies: the source of the policy.
         platform: the mail platform of the adapter.
@@ -126,9 +128,11 @@ class PolicyEvaluator:
     def start(self, mail: Mail) -> "MailEvaluation":
         """Return an evaluation of a message whose decision is not made yet, for an adapter whose retry reads the changed message."""
         policy = self.policies.current()
-        if self._traits is None or self._traits.policy is not policy:
-            self._traits = _Traits(policy, asks_domains=self.services.directory is not None)
-        return MailEvaluation(self, mail, self._traits, is_rejected=self.policies.rejected)
+        # A local name: other threads may evaluate messages by another version of the policy.
+        traits = self._traits
+        if traits is None or traits.policy is not policy:
+            traits = self._traits = _Traits(policy, asks_domains=self.services.directory is not None)
+        return MailEvaluation(self, mail, traits, is_rejected=self.policies.rejected)
 
     def find_holds(self) -> Holds | None:
         """Return the object that carries out `hold`; None if there is none."""

@@ -6,6 +6,7 @@ stays in force. A process that has not loaded a valid version yet uses the file 
 
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,7 @@ class PolicySource:
         self._text = ""
         self._next_fetch = -math.inf
         self._policy: Policy | None = None
+        self._fetching = threading.Lock()
         self.problem = ""
         if fetch_now:
             self._refresh()
@@ -109,28 +111,34 @@ class PolicySource:
         Raises:
             PolicyError: there is no valid version yet. The next call after some seconds fetches it again.
         """
-        if self._clock() >= self._next_fetch:
-            self._refresh()
+        # One thread fetches; the others use the policy in force in the meantime, and wait only if there is none.
+        if self._clock() >= self._next_fetch and self._fetching.acquire(blocking=self._policy is None):
+            try:
+                if self._clock() >= self._next_fetch:
+                    self._refresh()
+            finally:
+                self._fetching.release()
         if self._policy is None:
             raise PolicyError(self._name, (Problem(0, "", "", self.problem),))
         return self._policy
 
     def _refresh(self) -> None:
-        self.problem = ""
+        problem = ""
         try:
             text = self._fetch()
             if text != self._text or self._policy is None:
                 self._policy = build_policy(parse_document(text, self._name), self._folder)
                 self._text = text
         except PolicyError as error:
-            self.problem = str(error)
+            problem = str(error)
         except Exception as error:  # noqa: BLE001 - the last valid policy stays in force after any error
-            self.problem = str(error) if isinstance(error, MailhooksError) else f"POLICY: it cannot be read ({_error_name(error)})"
+            problem = str(error) if isinstance(error, MailhooksError) else f"POLICY: it cannot be read ({_error_name(error)})"
+        self.problem = problem
         age = self._max_age_s or math.inf
-        self._next_fetch = self._clock() + (min(_RETRY_S, age) if self.problem else age)
-        if self.problem:
+        self._next_fetch = self._clock() + (min(_RETRY_S, age) if problem else age)
+        if problem:
             # Not in the log line of a message: it belongs to no message.
-            sys.stderr.write(f"mailhooks: the policy {self._name} is rejected: {self.problem}\n")
+            sys.stderr.write(f"mailhooks: the policy {self._name} is rejected: {problem}\n")
 
 
 def _read(path: Path) -> str:
