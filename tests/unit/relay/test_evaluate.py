@@ -18,6 +18,7 @@ from mailhooks.policy import Policy
 from mailhooks.policy.evaluation.outcome import Outcome
 from mailhooks.relay.disposition import Disposition
 from mailhooks.relay.errors import Refused, TryAgain
+from mailhooks.relay.evaluate import MAX_HEADER_OCTETS
 from mailhooks.relay.mark import Marker
 from mailhooks.relay.platforms import GATEWAY
 from mailhooks.settings import OnError
@@ -132,6 +133,30 @@ def test_a_message_in_a_loop_is_refused_also_with_a_valid_mark() -> None:
     marked = relay.pass_on(MAIL)
     with pytest.raises(Refused):
         relay.evaluate(b"Received: x\r\n" * 51 + marked)
+
+
+@pytest.mark.parametrize("line", [b"A: b\r\n", b" fold\r\n", b"X-Mailhooks-Checked: v=1; l=inbound\r\n"])
+def test_a_message_with_a_header_of_more_than_1_mb_is_refused(line: bytes) -> None:
+    relay = Relay()
+    raw = b"Subject: s\r\n" + line * (MAX_HEADER_OCTETS // len(line) + 1) + b"\r\n" + b"text\r\n" * 100_000
+    with pytest.raises(Refused) as caught:
+        relay.evaluate(raw)
+    assert str(caught.value) == "552 5.3.4 The header of the message is too large."
+    assert relay.record.refused is caught.value
+    assert relay.record.bytes_read == len(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Subject: " + b"x" * (MAX_HEADER_OCTETS - 100) + b"\r\n\r\ntext\r\n",
+        b"no header " * MAX_HEADER_OCTETS,
+        MAIL + b"x" * MAX_HEADER_OCTETS,
+    ],
+    ids=["field", "no header", "body"],
+)
+def test_a_long_field_or_body_is_no_large_header(raw: bytes) -> None:
+    assert Relay().evaluate(raw).deliver
 
 
 def test_each_recipient_gets_the_verdict_of_the_rules() -> None:

@@ -21,6 +21,7 @@ from mailhooks.core.mail import Mail
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, PermanentError, StillHeld, TransientError
 from mailhooks.mime.edits import Edit, compose, splice
+from mailhooks.mime.headers import scan
 from mailhooks.mime.message import Message
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS
 from mailhooks.relay.disposition import Disposition
@@ -34,6 +35,9 @@ from mailhooks.relay.report import Record, Reporter
 from mailhooks.relay.trace_fields import MAX_RECEIVED, count_received, make_ids, write_received
 from mailhooks.report_names import HoldState, LogKey
 from mailhooks.settings import OnError
+
+MAX_HEADER_OCTETS: Final = 1024 * 1024
+"""Exim's limit. Postfix cuts fields at 100 KB, and Exchange Online rejects headers of more than 256 KB."""
 
 TRY_AGAIN: Final = "4.3.0 The message cannot be checked now. Try again later."
 HELD: Final = "4.7.1 The message waits for an approval. Try again later."
@@ -72,7 +76,7 @@ class MessageEvaluator:
 
         Raises:
             TryAgain: the client has to send the message again later.
-            Refused: the message is in a loop.
+            Refused: the message is in a loop, or its header is larger than `MAX_HEADER_OCTETS`.
         """
         return _Evaluation(self, received).run(deadline)
 
@@ -92,10 +96,12 @@ class _Evaluation:
     def run(self, deadline: Deadline) -> Disposition:
         """Evaluate the message. Raises as `MessageEvaluator.evaluate`."""
         received, listener, record = self._received, self._listener, self._record
+        if scan(received.content[:MAX_HEADER_OCTETS]).body == MAX_HEADER_OCTETS:
+            # Its rest is not read, also not for the log: a header of many short lines needs many times its size in memory.
+            record.message, record.octets = Message(received.content[:MAX_HEADER_OCTETS]), len(received.content)
+            raise self._refuse(Refused(552, "5.3.4", "The header of the message is too large."))
         if count_received(self._message.header) > MAX_RECEIVED:
-            record.refused = Refused(554, "5.4.6", "Too many hops: the message is in a loop.")
-            self._parent.reporter.report(record)
-            raise record.refused
+            raise self._refuse(Refused(554, "5.4.6", "Too many hops: the message is in a loop."))
         ids = make_ids(self._message, listener=listener.name, mail_from=received.mail_from, recipients=received.recipients)
         record.envelope = envelope = make_envelope(received, self._message, listener, ids)
         if self._parent.marker.has_valid_mark(self._message):
@@ -112,6 +118,11 @@ class _Evaluation:
             logs_decision=self._parent.logs_decision,
         )
         return self._catch_errors(lambda: self._parent.evaluator.evaluate(mail))
+
+    def _refuse(self, refused: Refused) -> Refused:
+        self._record.refused = refused
+        self._parent.reporter.report(self._record)
+        return refused
 
     def _catch_errors(self, decide: Callable[[], Decision]) -> Disposition:
         """Return the disposition of a decision, or handle its error as `mailhooks.errors` sorts it.

@@ -115,7 +115,7 @@ def read_header(pieces: Sequence[bytes | memoryview]) -> tuple[bytes, HeaderBloc
         end_of_line = prefix.find(b"\n", header.body)
         if len(prefix) == total or 0 <= end_of_line < len(prefix) - 2:
             return prefix, header
-        wanted *= 2
+        wanted *= 8
 
 
 def _read_prefix(pieces: Sequence[bytes | memoryview], octets: int) -> bytes:

@@ -17,7 +17,7 @@ class Record:
 
     Attributes:
         listener: the name of the listener.
-        message: as it was received.
+        message: as it was received; if its header is too large, the part that is read.
         envelope: None if the message was refused before it was evaluated.
         verdict: the types of the actions for recipients.
         bytes_written: the size of the changed message; None if no rule changed it.
@@ -27,6 +27,7 @@ class Record:
         held: which rules hold the message.
         unexpected: the error that ON_ERROR decides on.
         log, counts: of the policy.
+        octets: the size of the message if `message` is a part of it.
         started: the time of `time.perf_counter` at its start.
     """
 
@@ -42,12 +43,13 @@ class Record:
     unexpected: BaseException | None = None
     log: Mapping[str, object] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    octets: int | None = None
     started: float = field(default_factory=time.perf_counter)
 
     @property
     def bytes_read(self) -> int:
         """The size of the message as it was received."""
-        return len(self.message.raw)
+        return len(self.message.raw) if self.octets is None else self.octets
 
     @property
     def error(self) -> BaseException | None:
