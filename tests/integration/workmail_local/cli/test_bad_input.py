@@ -62,6 +62,7 @@ COMMANDS: list[tuple[list[str], tuple[str, ...]]] = [
     (["new", "@"], tuple(name for name in BAD if name != "missing")),
     (["availability", "--ask", "a@example.com", "--config", "@"], BAD),
     (["import", "--dry-run", "@"], BAD),
+    *((["gateway", action, "@"], BAD) for action in ("serve", "milter", "check", "health")),
     ([*IMPORT, "--ca", "@"], BAD),
     ([*IMPORT, "--password-file", "@"], (*NOT_FILES, "empty")),
 ]

@@ -100,6 +100,14 @@ def test_without_its_package_a_command_names_the_extra_to_install(missing: str, 
     assert ended.stderr.count("\n") == 1
 
 
+def test_the_gateway_needs_another_extra() -> None:
+    program = (
+        "import sys; sys.modules['aiosmtplib'] = None\nfrom workmail_local.cli.main import main\nsys.exit(main(['gateway', 'check', 'x']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.stderr == "workmail-hooks gateway: the package aiosmtplib is not installed: pip install 'workmail-hooks[gateway]'\n"
+
+
 def test_a_missing_module_of_this_project_is_an_error_of_the_program() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"mailhooks\.gone"), explain_missing_package():
         raise ModuleNotFoundError("No module named 'mailhooks.gone'", name="mailhooks.gone")
