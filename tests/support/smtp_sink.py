@@ -110,9 +110,11 @@ async def _close(server: asyncio.Server) -> None:
 
 async def _serve(sink: Sink, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     sink.connections += 1
-    with suppress(ConnectionError, asyncio.IncompleteReadError):
-        await _Session(sink, reader, writer).run()
-    writer.close()
+    try:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await _Session(sink, reader, writer).run()
+    finally:
+        writer.close()
 
 
 class _Session:
