@@ -114,22 +114,24 @@ class SesAccount:
         boto3.client("s3").put_object(Bucket=self.settings.mail_bucket, Key=f"incoming/{message_id}", Body=content, **more)
 
     def reset(self, now: float, **changes: Any) -> None:
-        """Forget all messages, and change settings, for the next test."""
-        dynamodb = boto3.client("dynamodb")
+        """Forget all messages, change settings, and begin with a new process, for the next test."""
+        self.forget_messages(now)
+        self.queue = create_queue()
+        own = {"failures_queue": self.queue, "messages_table": MESSAGES_TABLE, "service": _new_service()}
+        self.settings = replace(self.settings, **{**own, **changes})
+        self.transport = None
+        self.restart()
+
+    def forget_messages(self, now: float) -> None:
+        """Forget all messages and bounces, at a new time."""
+        dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3")
         for item in dynamodb.scan(TableName=MESSAGES_TABLE)["Items"]:
             dynamodb.delete_item(TableName=MESSAGES_TABLE, Key={"pk": item["pk"]})
-        self.queue = create_queue()
-        s3 = boto3.client("s3")
         for each in s3.list_objects_v2(Bucket=self.settings.mail_bucket).get("Contents", []):
             s3.delete_object(Bucket=self.settings.mail_bucket, Key=each["Key"])
         self.bounces.calls.clear()
         self.bounces.status = 200
         self.clock.now = now
-        self.settings = replace(
-            self.settings, failures_queue=self.queue, messages_table="ses-MessagesTable", service=_new_service(), **changes
-        )
-        self.transport = None
-        self.restart()
 
     def restart(self) -> None:
         """Begin with a new process."""
