@@ -226,6 +226,21 @@ class TestAnswersOfTheNextHost:
         assert account.states() == ["done"]
         assert log().lines[0]["notes"] == ["the next host does not accept 1 recipients whom rules add"]
 
+    def test_a_recipient_whose_replacement_is_refused_is_bounced_and_the_replacement_not_named(
+        self, account: SesAccount, sink: Sink, policy: Path
+    ) -> None:
+        rule = "{name: Redirect, when: {recipient: bounce@example.com}, do: [drop, add_recipients: [copy@example.org]]}"
+        policy.write_text(f"version: 1\norganization: {{domains: [example.com]}}\nrules: [{rule}]\n")
+        sink.refused = {"copy@example.org": "550 5.1.1 <copy@example.org> No such user"}
+        account.store()
+        account.run(make_event("bo@example.com", "bounce@example.com"))
+
+        [call] = account.bounces.calls
+        assert "bounce@example.com" in str(call)
+        assert "copy@example.org" not in str(call)
+        assert list_recipients(sink) == ["bo@example.com"]
+        assert account.states() == ["done"]
+
 
 class TestRepeatedEvents:
     """Lambda delivers an event at least once, and again after an error."""

@@ -8,7 +8,7 @@ from typing import Final, Protocol, Self
 
 from mailhooks.deadline import Deadline
 from mailhooks.errors import PermanentError, TransientError
-from mailhooks.relay.disposition import Copy
+from mailhooks.relay.disposition import Copy, Disposition
 from mailhooks.relay.dsn import may_bounce
 from mailhooks.relay.errors import Refused
 from mailhooks.relay.evaluate import MessageEvaluator
@@ -27,6 +27,9 @@ MAX_RECIPIENTS: Final = 50
 
 _EVALUATION_S: Final = 60.0
 """For the evaluation, of the time of an invocation: the rest is for the next host."""
+
+_REFUSED: Final = Answer(550, "5.7.1 The mail server of this recipient refused the message.")
+"""Without the reply of the next host, which may have the address of another recipient."""
 
 _PAUSES_S: Final = (0.2, 0.5, 1, 2, 5)
 """Between attempts to record what the next host has accepted."""
@@ -127,7 +130,7 @@ class Delivery:
             attempt.evaluation = kept.record
             self._table.mark_as_reported(record, deadline)
         work.bounce({each: Reason.of_rule(text) for each, text in disposition.bounced.items()})
-        work.pass_on(disposition.copies(split=True))
+        work.pass_on(disposition)
         work.end()
 
     def _record(self, record: MessageRecord, recipients: Iterable[str], deadline: Deadline) -> None:
@@ -188,8 +191,9 @@ class _Work:
                 self._delivery._table.add_bounced(self._record, recipients, self._deadline)
                 self._attempt.bounced += len(recipients)
 
-    def pass_on(self, copies: Sequence[Copy]) -> None:
+    def pass_on(self, disposition: Disposition) -> None:
         """Pass the copies on, and bounce them for the recipients whom the next host does not accept."""
+        copies = disposition.copies(split=True)
         wanted = [each for copy in copies for each in self._open(copy.recipients)]
         if not wanted:
             return
@@ -201,7 +205,9 @@ class _Work:
         known = {each.lower() for each in self._record.receipt.recipients}
         self.bounce({each: Reason.of_answer(answer) for each, answer in refused.items() if each.lower() in known})
         if added := [each for each in refused if each.lower() not in known]:
-            # The sender did not write to them.
+            # The sender did not write to them, but perhaps to a recipient in whose place they would get the message.
+            before = [each for each in disposition.deliver if each.lower() in self._record.bounced]
+            self.bounce(dict.fromkeys(disposition.list_lost([*before, *added]), Reason.of_refusal(_REFUSED)))
             self._attempt.notes.append(f"the next host does not accept {len(added)} recipients whom rules add")
             with self._collect(added):
                 self._delivery._table.add_bounced(self._record, added, self._deadline)
