@@ -5,6 +5,7 @@ aiosmtpd changes or rejects odd content (long lines, for example), so that it ca
 
 import asyncio
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -87,8 +88,12 @@ def run_sink(sink: Sink | None = None) -> Iterator[Sink]:
     """Run a server on a free port of the loopback interface."""
     sink = sink or Sink()
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(lambda *streams: _serve(sink, *streams), "127.0.0.1", 0))
-    sink.port = server.sockets[0].getsockname()[1]
+    listener = socket.socket()
+    # Small, so that a client cannot end a large message before the server reads it.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    listener.bind(("127.0.0.1", 0))
+    server = loop.run_until_complete(asyncio.start_server(lambda *streams: _serve(sink, *streams), sock=listener))
+    sink.port = listener.getsockname()[1]
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:

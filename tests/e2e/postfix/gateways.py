@@ -11,6 +11,7 @@ from tests.support.gateway_process import GatewayProcess, Settings, run_gateway,
 POLICY: Final = """\
 version: 1
 organization: { domains: [example.com] }
+defaults: { mixed: all }
 rules:
   - name: Tag
     when: { subject: { words: Tag } }
@@ -42,6 +43,12 @@ rules:
   - name: Archive
     when: { subject: { words: Archive } }
     do: [{ archive: { bucket: example-saved-mail } }]
+  - name: Odd
+    when: { recipient: odd@example.com }
+    do:
+      - subject_tag: "[ODD]"
+      - headers: { set: { X-Odd: "yes" } }
+      - disclaimer: { text: "Confidential." }
 """
 
 _HOLD: Final = """\
@@ -54,9 +61,11 @@ _HOLD: Final = """\
 @contextmanager
 def run_gateways(path: MailPath, folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[dict[str, GatewayProcess]]:
     """Run `gateway serve` with a listener for each filter, and `gateway milter`. Yields the processes by way; the filters have one."""
-    filters = [_make_listener(path, way, protocol="lmtp" if way == "lmtp" else "smtp") for way in FILTERS]
+    filters = [_make_listener(path, way, path.next_host, protocol="lmtp" if way == "lmtp" else "smtp") for way in FILTERS]
+    # Postfix sends the mail that comes back from it to it again.
+    filters.append(_make_listener(path, "loop", path.listeners["loop"], protocol="smtp"))
     serve = write_gateway_config(folder / "serve", POLICY, filters)
-    milter = write_gateway_config(folder / "milter", POLICY + _HOLD, [_make_listener(path, "milter", protocol="milter")])
+    milter = write_gateway_config(folder / "milter", POLICY + _HOLD, [_make_listener(path, "milter", path.next_host, protocol="milter")])
     with (
         run_gateway("serve", serve, [path.gateway[way] for way in FILTERS], environment) as filtering,
         run_gateway("milter", milter, [path.gateway["milter"]], environment) as milters,
@@ -64,13 +73,13 @@ def run_gateways(path: MailPath, folder: Path, environment: Mapping[str, str] | 
         yield {"milter": milters} | dict.fromkeys(FILTERS, filtering)
 
 
-def _make_listener(path: MailPath, way: str, *, protocol: str) -> Settings:
+def _make_listener(path: MailPath, way: str, next_host: int, *, protocol: str) -> Settings:
     return {
         "name": way,
         "protocol": protocol,
         "listen": f"127.0.0.1:{path.gateway[way]}",
         "direction": "inbound",
         "networks": ["127.0.0.0/8"],
-        "next_host": f"127.0.0.1:{path.next_host}",
+        "next_host": f"127.0.0.1:{next_host}",
         "junk_header": "X-Spam-Flag: YES",
     }

@@ -25,8 +25,9 @@ class MailPath:
     """A running Postfix in front of the gateway and behind it.
 
     Attributes:
-        listeners: ports of Postfix: one for each way, `plain` without the gateway, and `back` for what the gateway passes on.
-        gateway: ports of the gateway's listeners, one for each way.
+        listeners: ports of Postfix: one for each way, `plain` without the gateway, `back` for mail that the gateway passes on, and `loop`,
+            whose mail the gateway passes on to `loop` again.
+        gateway: ports of the gateway's listeners, one for each way and `loop`.
         next_host: the port to which the gateway passes mail.
         sink: the mailbox host, which gets all mail that Postfix delivers, and bounces.
     """
@@ -48,37 +49,41 @@ class MailPath:
 
 
 @contextmanager
-def run_mail_path(folder: Path, *, back: bool = True, lenient: bool = False, script: Path | None = None) -> Iterator[MailPath]:
+def run_mail_path(folder: Path, *, back: bool = True, smuggling: bool = False, script: Path | None = None) -> Iterator[MailPath]:
     """Run a Postfix for all ways. The gateway is not started.
 
     Args:
         back: whether the gateway passes mail to Postfix; otherwise it does to the sink.
-        lenient: whether the sink is open to SMTP smuggling.
+        smuggling: whether the sink is open to SMTP smuggling, and Postfix in front of the gateway is not.
         script: a content filter that returns mail by sendmail(1), with a listener `script`.
     """
-    listeners = {name: find_port() for name in ("plain", "back", "script", *WAYS)}
-    gateway = {name: find_port() for name in WAYS}
-    with run_sink(Sink(lenient=lenient)) as sink:
+    listeners = {name: find_port() for name in ("plain", "back", "script", "loop", *WAYS)}
+    gateway = {name: find_port() for name in ("loop", *WAYS)}
+    with run_sink(Sink(lenient=smuggling)) as sink:
         main = {
             "relayhost": f"[127.0.0.1]:{sink.port}",
             # As for clients of other networks: to mail of its own, Postfix adds Date and Message-ID.
             "local_header_rewrite_clients": "",
             "smtpd_authorized_xforward_hosts": "127.0.0.0/8",
             "message_size_limit": "52428800",
-            # Against SMTP smuggling. Postfix excepts its own networks by default, in which these clients are.
-            "smtpd_forbid_bare_newline": "normalize",
-            "smtpd_forbid_bare_newline_exclusions": "",
         }
+        if smuggling:
+            # Postfix excepts its own networks by default, in which these clients are.
+            main |= {"smtpd_forbid_bare_newline": "normalize", "smtpd_forbid_bare_newline_exclusions": ""}
         master = [
             smtp_server(listeners["plain"]),
+            smtp_server(listeners["back"], receive_override_options="no_unknown_recipient_checks,no_header_body_checks,no_milters"),
             smtp_server(
-                listeners["back"],
-                receive_override_options="no_unknown_recipient_checks,no_header_body_checks,no_milters",
-                smtpd_forbid_bare_newline="no",  # Postfix 3.7's default, which is open to smuggling: the gateway must not rely on more
+                listeners["milter"],
+                smtpd_milters=f"inet:127.0.0.1:{gateway['milter']}",
+                milter_default_action="tempfail",
+                cleanup_service_name="cleanup-milter",
             ),
-            smtp_server(listeners["milter"], smtpd_milters=f"inet:127.0.0.1:{gateway['milter']}", milter_default_action="tempfail"),
+            # Once a process of it has asked a milter, it cuts all headers at 60 KB, also of mail without a milter.
+            "cleanup-milter unix n - n - 0 cleanup",
             smtp_server(listeners["lmtp"], content_filter=f"filter-lmtp:[127.0.0.1]:{gateway['lmtp']}"),
             smtp_server(listeners["smtp"], content_filter=f"filter-smtp:[127.0.0.1]:{gateway['smtp']}"),
+            smtp_server(listeners["loop"], content_filter=f"filter-smtp:[127.0.0.1]:{gateway['loop']}"),
             smtp_server(listeners["proxy"], smtpd_proxy_filter=f"127.0.0.1:{gateway['proxy']}"),
             delivery_agent("filter-lmtp", "lmtp", lmtp_send_xforward_command="yes", lmtp_line_length_limit="0"),
             delivery_agent("filter-smtp", "smtp", smtp_send_xforward_command="yes", smtp_line_length_limit="0"),

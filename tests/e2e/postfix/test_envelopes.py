@@ -45,3 +45,13 @@ def test_a_message_that_the_milter_quarantines_waits_until_the_operator_releases
     wait_until(lambda: mail_path.sink.find(case.id))
     assert case.read_content() == case.content
     assert not case.read_bounces()
+
+
+def test_a_loop_ends_and_the_sender_gets_one_bounce(mail_path: MailPath) -> None:
+    case = Case(mail_path, "loop", "Tag")
+    assert case.send("ana@example.com").end.startswith("250")
+    wait_until(case.read_bounces)
+    assert not case.read()
+    [bounce] = case.read_bounces()
+    assert b"too many hops" in bounce.content.lower()
+    assert bounce.content.count(b"[EXTERNAL]") == 1

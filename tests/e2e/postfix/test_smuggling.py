@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.postfix.gateways import run_gateways
 from tests.e2e.postfix.mail_path import WAYS, MailPath, run_mail_path
 from tests.support.gateway_process import GatewayProcess
-from tests.support.smtp_peers import Client
+from tests.support.smtp_peers import Client, stuffed
 
 _BREAKS = {"CRLF": b"\r\n", "LF": b"\n", "CR": b"\r"}
 _NAMES = [f"{before}.{after}" for before, after in product(_BREAKS, _BREAKS) if (before, after) != ("CRLF", "CRLF")]
@@ -30,17 +30,17 @@ def make_message(name: str) -> bytes:
 @pytest.fixture(scope="module")
 def lenient_path(mail_path: MailPath, folder: Path) -> Iterator[MailPath]:  # `mail_path` skips the tests where Postfix is missing
     path = folder / "smuggling"
-    with run_mail_path(path, back=False, lenient=True) as running, run_gateways(running, folder / "smuggling-gateways"):
+    with run_mail_path(path, back=False, smuggling=True) as running, run_gateways(running, folder / "smuggling-gateways"):
         yield running
 
 
-def _refuses(path: MailPath, way: str, name: str) -> None:
+def _reject(path: MailPath, way: str, name: str) -> None:
     """Assert that the gateway rejects such a message alone: not as two, and not for the next one."""
     path.wait()
     before = len(path.sink.received)
     with Client(path.gateway[way], b"LHLO client.example.net" if way == "lmtp" else b"EHLO client.example.net") as client:
         assert client.begin().startswith("354")
-        client.socket.sendall(make_message(name) + b".\r\n")
+        client.socket.sendall(stuffed(make_message(name)) + b".\r\n")
         assert client.reply().startswith("550 5.6.0")
         assert client.send(_PLAIN).startswith("250")
         assert client.say(b"QUIT").startswith("221")
@@ -52,12 +52,25 @@ def _refuses(path: MailPath, way: str, name: str) -> None:
 @pytest.mark.parametrize("name", _NAMES)
 @pytest.mark.parametrize("way", ["smtp", "lmtp"])
 def test_the_gateway_alone_rejects_it(lenient_path: MailPath, way: str, name: str) -> None:
-    _refuses(lenient_path, way, name)
+    _reject(lenient_path, way, name)
 
 
 @pytest.mark.parametrize("name", _NAMES)
 def test_the_gateway_in_front_of_postfix_rejects_it(mail_path: MailPath, gateways: dict[str, GatewayProcess], name: str) -> None:
-    _refuses(mail_path, "smtp", name)
+    _reject(mail_path, "smtp", name)
+
+
+@pytest.mark.parametrize("name", ["CRLF.LF", "CRLF.CR"])
+def test_the_gateway_alone_removes_the_dot_that_begins_a_line(lenient_path: MailPath, name: str) -> None:
+    """It is the sender's duty to double that dot (RFC 5321 section 4.5.2)."""
+    before = len(lenient_path.sink.received)
+    with Client(lenient_path.gateway["smtp"]) as client:
+        assert client.begin().startswith("354")
+        client.socket.sendall(make_message(name) + b".\r\n")
+        assert client.reply().startswith("250")
+        assert client.say(b"QUIT").startswith("221")
+    [arrived] = lenient_path.sink.received[before:]
+    assert arrived.content.endswith(make_message(name).partition(b"Subject: Hello")[2].replace(b"\r\n.", b"\r\n"))
 
 
 @pytest.mark.parametrize("name", _NAMES)
@@ -72,7 +85,7 @@ def test_behind_postfix_it_is_one_message_or_none(lenient_path: MailPath, way: s
     lenient_path.wait()
     arrived = lenient_path.sink.received[before:]
     # Postfix makes a bare LF a CRLF, and a bare CR a space; the latter behind smtpd_proxy_filter, so that the gateway rejects it.
-    if way == "proxy" and "CR" in name.split("."):
+    if way == "proxy" and name.startswith("CR."):
         assert reply.startswith("550 5.6.0")
         assert not arrived
     else:
