@@ -91,10 +91,18 @@ class Postfix:
     def log(self) -> str:
         return (self.folder / "mail.log").read_text("utf-8", "replace")
 
-    def list_queue(self, *queues: str) -> list[str]:
-        """Return the IDs of messages in queues: by default in all."""
-        names = queues or ("maildrop", "incoming", "active", "deferred", "hold")
-        return sorted(each.name for name in names for each in (self.folder / "queue" / name).rglob("*") if each.is_file())
+    def list_queue(self) -> list[str]:
+        """Return the IDs of the messages that Postfix is to deliver, without those in quarantine."""
+        # A message moves between the last two, and stays in `deferred` for a second: the second look finds one that moved during the first.
+        names = ("maildrop", "incoming", "active", "deferred", "active", "deferred")
+        return sorted({found for name in names for found in self._list(name)})
+
+    def list_quarantine(self) -> list[str]:
+        """Return the IDs of the messages that a milter quarantined."""
+        return self._list("hold")
+
+    def _list(self, queue: str) -> list[str]:
+        return [each.name for each in (self.folder / "queue" / queue).rglob("*") if each.is_file()]
 
     def release(self) -> None:
         """Release the messages that a milter quarantined, and deliver those that wait for a retry."""

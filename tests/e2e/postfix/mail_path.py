@@ -40,7 +40,7 @@ class MailPath:
 
     def wait(self) -> None:
         """Wait until Postfix's queue is empty but for quarantined messages."""
-        wait_until(lambda: not self.postfix.list_queue("maildrop", "incoming", "active", "deferred"))
+        wait_until(lambda: not self.postfix.list_queue())
 
     def read_arrived(self, text: bytes) -> list[Received]:
         """Return the messages with a text that arrived, when Postfix's queue is empty."""

@@ -39,7 +39,7 @@ def test_an_internationalized_address_arrives(mail_path: MailPath, way: str) -> 
 def test_a_message_that_the_milter_quarantines_waits_until_the_operator_releases_it(mail_path: MailPath) -> None:
     case = Case(mail_path, "milter", "Hold")
     assert case.send("ana@example.com").end.startswith("250")
-    wait_until(lambda: mail_path.postfix.list_queue("hold"))
+    wait_until(mail_path.postfix.list_quarantine)
     assert not case.read()
     mail_path.postfix.release()
     wait_until(lambda: mail_path.sink.find(case.id))
