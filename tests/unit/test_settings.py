@@ -3,14 +3,16 @@ from dataclasses import fields
 import pytest
 
 from mailhooks.aws.message_flow import MessageFlow
+from mailhooks.core.evaluator import PolicyEvaluator
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.bounce import BounceHook
 from mailhooks.hooks.functions.disclaimer import DisclaimerHook
 from mailhooks.hooks.functions.rewrite import RewriteHook
-from mailhooks.hooks.policy_hook import PolicyHook
+from mailhooks.hooks.workmail import WORKMAIL
 from mailhooks.mailbox_export.settings import ExportSettings
 from mailhooks.policy.errors import PolicyError
 from mailhooks.push.settings import PushSettings
+from mailhooks.ses.settings import SesSettings
 from mailhooks.settings import OnError, Settings
 
 
@@ -66,6 +68,11 @@ URLS = (
     "[]",
 )  # fmt: skip
 
+MAILBOXES = (
+    "hold", "@example.com", "hold@", "hold@example", "Hold <hold@example.com>", "<hold@example.com>", "a@example.com,b@example.com",
+    "hold@example.com\nBcc: x@example.com", "höld@example.com", "hold @example.com",
+)  # fmt: skip
+FIELDS = ("yes", "X-Spam", "Subject: a", "X-Spam:", "X Spam: a", "X-Spam: é", "X-A: b\nX-B: c", ": a", "X-: a", "true")
 BAD_VALUES: dict[str, tuple[str, ...]] = {
     "ORGANIZATION_DOMAINS": (
         "a.example;b.example", "@a.example", "a.example b.example", "*.a.example", "user@a.example", "example", "a..example", ".example",
@@ -143,20 +150,44 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
         "push.yaml", "../push.json", "push",
     ),
     "PUSH_IMPERSONATION_ROLE": ("a b", "a,b", "'a'", "[a]", "a*", "é", "x" * 65, "arn:aws:iam::123456789012:role/a", "a/b", "{}"),
+    "MAIL_BUCKET": ("a", "Bucket", "a b", "bucket/key", "s3://bucket", "arn:aws:s3:::bucket", "x" * 64, "-ab", "büro", "a,b"),
+    "MAIL_PREFIX": ("a b", "é", "a*", "a?", "a&b", "a,b", "[a]", "{}", "a@b", "x" * 201),
+    "MESSAGES_TABLE": TABLES,
+    "FAILURES_QUEUE": (
+        "failures", "arn:aws:sqs:eu-west-1:123456789012:a", "ftp://a", "https:a", "https://", "https://a b", "a/b", "//a", "*", "é",
+    ),
+    "RETRY_HOURS": ("-5", "5 hours", "1e3", "3_00", "300s", "1.5", "0x10", "never", "+5", "\u0663"),
+    "NEXT_HOST": (
+        "mx.example.com", "mx.example.com:", ":25", "mx:smtp", "mx example:25", "smtp://a:25", "a:25:25", "é:25", "a,b:25", "a:123456",
+    ),
+    "NEXT_HOST_TLS": ("true", "false", "tls", "starttls", "REQUIRED", "yes", "no", "1", "offered", "required,none"),
+    "NEXT_HOST_CA": ("ca", "ca.crt", "../ca.pem", "/etc/ca.pem", "a/ca.pem", "s3://a/ca.pem", ".pem", "a b.pem", "é.pem", "a.pem,b.pem"),
+    "NEXT_HOST_LOGIN": ("a b", "a;b", "a,b", "'a'", "[a]", "{}", "a\nb", "é", "a*", "a?b"),
+    "HOST_NAME": ("a b", "a_b", "a..b", ".a", "a.", "https://a", "a:25", "é.example", "a,b", "[127.0.0.1]"),
+    "FORWARD_FROM": MAILBOXES,
+    "FORWARD_TO": (
+        "a@example.com", "a=b", "a@example.com=", "=a@example.com", "*=*@example.net", "a@example.com>b@example.com", "{}",
+        "a@example.com=b@example.com,", "é@example.com=a@example.com", "example.com=example.net",
+    ),
+    "BOUNCE_SENDER": MAILBOXES,
+    "MARK_SECRET": ("a b", "a;b", "a,b", "'a'", "[a]", "{}", "a\nb", "é", "a*", "a?b"),
+    "JUNK_HEADER": FIELDS,
+    "BYPASS_HEADER": FIELDS,
 }  # fmt: skip
 
 
-EXPORT = {"EXPORT_BUCKET", "EXPORT_ROLE", "EXPORT_KEY", "REPORT_TOPIC"}
+_SHARED = {field.metadata.get("variable", field.name.upper()) for field in fields(Settings)}
 
 
 def load_settings(variable: str, value: str) -> None:
     """Do what a function does at its start with one setting."""
-    kind = PushSettings if variable.startswith("PUSH_") else ExportSettings if variable in EXPORT else Settings
+    own = {field.name.upper(): kind for kind in (PushSettings, ExportSettings, SesSettings) for field in fields(kind)}
+    kind = Settings if variable in _SHARED else own.get(variable, Settings)
     settings = kind.from_env({variable: value})
     if variable == "REWRITE_BUCKET":
         MessageFlow.from_settings(settings)
     elif variable in {"POLICY", "RATES_TABLE", "POLICY_DIRECTORY", "ORGANIZATION_ID"}:
-        PolicyHook.from_settings(settings)._policies.current()
+        PolicyEvaluator.from_settings(settings, WORKMAIL).policies.current()
     elif variable in _HOOKS:
         _HOOKS[variable].from_settings(settings)
 
@@ -190,7 +221,7 @@ def test_the_name_and_the_arn_of_a_secret_are_accepted():
         assert Settings.from_env({"AVAILABILITY_SECRET": secret}).availability_secret == secret
 
 
-KINDS: tuple[type[Settings], ...] = (Settings, PushSettings, ExportSettings)
+KINDS: tuple[type[Settings], ...] = (Settings, PushSettings, ExportSettings, SesSettings)
 VARIABLES = sorted(
     {field.metadata.get("variable", field.name.upper()) for kind in KINDS for field in fields(kind) if field.name != "removed"}
 )

@@ -121,7 +121,7 @@ class TestADecision:
         assert (found.state, found.decided_by, found.decided_at) == (state, APPROVERS[1], NOW + 5 * MINUTE)
         assert found.reason == ("Not these prices" if state is HoldState.REJECTED else "")
         assert f"was {state} by you on 15 January 2027, 08:05 UTC" in text_of(page)
-        assert "at its next attempt" in text_of(page)
+        assert "at the next attempt" in text_of(page)
 
     def test_is_final_and_a_replay_is_409(self, approvals: Approvals) -> None:
         record = approvals.add()

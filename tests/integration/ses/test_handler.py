@@ -1,18 +1,24 @@
 """The function `ses` as Lambda runs it: SES's event or the schedule, the bucket, the table, the next host, and what fails between them."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from mailhooks.aws.hold_table import HoldKey, HoldRecord, HoldTable
+from mailhooks.deadline import Deadline
 from mailhooks.relay.mark import FIELD_NAME
+from mailhooks.report_names import HoldState
 from mailhooks.ses.handler import EventFailed, MailWaits, make_pause
+from mailhooks.ses.held_messages import HeldMessages
 from mailhooks.ses.object_store import MAX_OCTETS
 from mailhooks.ses.receipt_event import Receipt
-from tests.support.ses import MESSAGE, SAMPLE, SAMPLE_MESSAGE, SesAccount, make_event, use_ses_account
+from tests.support.ses import MESSAGE, SAMPLE, SAMPLE_MESSAGE, SesAccount, create_table, make_event, ses_stack, use_ses_account
 from tests.support.smtp_sink import Sink, Step, run_sink
 
 HOUR = 3600
@@ -46,6 +52,12 @@ def policy(tmp_path: Path) -> Path:
 def running() -> Iterator[SesAccount]:
     with use_ses_account() as account:
         yield account
+
+
+@pytest.fixture(scope="module")
+def table(running: SesAccount) -> HoldTable:
+    create_table("HoldsTable", ses_stack(PolicyNeeds="hold"))
+    return HoldTable("ses-HoldsTable")
 
 
 @pytest.fixture
@@ -436,6 +448,54 @@ class TestLoops:
 
         assert b"Subject: [EXT] Hi" in sink.received[0].content
         assert b"h=" + b"A" * 43 not in sink.received[0].content
+
+
+class TestHeldMail:
+    RULE = "{name: Hold, when: {direction: inbound}, do: [hold: {approvers: [boss@example.com], timeout: 1h, on_timeout: bounce}]}"
+
+    @pytest.fixture
+    def holding(self, account: SesAccount, policy: Path, table: HoldTable) -> SesAccount:
+        policy.write_text(f"version: 1\norganization: {{domains: [example.com]}}\nrules: [{self.RULE}]\n")
+        approvals = {"approval_url": "https://a.example/", "approval_secret": "mark", "approval_sender": "approvals@example.com"}
+        account.settings = replace(account.settings, holds_table="ses-HoldsTable", **approvals)
+        account.store(MESSAGE.replace(b"Hello", uuid.uuid4().hex.encode()))
+        return account
+
+    def find_hold(self, table: HoldTable, held: HeldMessages, content: bytes) -> HoldRecord:
+        """Return the hold of a message, as the page for approvers finds the message of a hold."""
+        keys = [HoldKey(each["pk"]["S"], each["sk"]["S"]) for each in boto3.client("dynamodb").scan(TableName="ses-HoldsTable")["Items"]]
+        records = [record for key in keys if (record := table.read(key, Deadline.after(10)))]
+        [found] = [each for each in records if each.state is HoldState.PENDING and held.get(each.message_id, Deadline.after(10)) == content]
+        return found
+
+    @pytest.mark.parametrize("decision, delivered", [(HoldState.APPROVED, ["bo@example.com"]), (HoldState.REJECTED, [])])
+    def test_stays_in_the_bucket_until_the_decision(
+        self, holding: SesAccount, sink: Sink, table: HoldTable, decision: HoldState, delivered: list[str]
+    ) -> None:
+        holding.run(make_event())
+        assert (holding.states(), sink.received, holding.tags()) == (["held"], [], {})
+        assert holding.run_schedule() == {"waiting": 0, "held": 1, "attempted": 0}
+        holding.clock.now += 61
+        holding.run_schedule()
+        assert holding.states() == ["held"]
+
+        content = boto3.client("s3").get_object(Bucket=holding.settings.mail_bucket, Key="incoming/m-1")["Body"].read()
+        record = self.find_hold(table, HeldMessages(holding.settings), content)
+        table.decide(
+            record.key, decision, reason="no", decided_by="boss@example.com", now=record.created_at + 1, deadline=Deadline.after(10)
+        )
+        holding.clock.now += 61
+        holding.run_schedule()
+
+        assert (holding.states(), list_recipients(sink)) == (["done"], delivered)
+        assert len(holding.bounces.calls) == (0 if delivered else 1)
+
+    def test_is_never_given_up(self, holding: SesAccount) -> None:
+        holding.run(make_event())
+        holding.clock.now += 1000 * HOUR
+        holding.run_schedule()
+
+        assert holding.states() == ["held"]
 
 
 class TestErrors:
