@@ -30,9 +30,9 @@ _MAIN: Final[Mapping[str, str]] = {
     "local_recipient_maps": "",
     "smtpd_tls_security_level": "none",
     "maillog_file_prefixes": "/",
-    # Tests wait for these: Postfix's own are minutes.
-    "minimal_backoff_time": "1s",
-    "maximal_backoff_time": "1s",
+    # Tests wait for these: Postfix's own are minutes. With 1 s, a queue manager that counts whole seconds may retry before an attempt has ended.
+    "minimal_backoff_time": "2s",
+    "maximal_backoff_time": "2s",
     "queue_run_delay": "1s",
     "confirm_delay_cleared": "no",
 }

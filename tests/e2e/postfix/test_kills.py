@@ -223,4 +223,5 @@ def test_a_kill_during_the_evaluation_neither_loses_nor_doubles_the_message_and_
         case.send()
         copies = case.count_copies()
     assert copies == dict.fromkeys(RECIPIENTS, 1)
-    assert len(Bucket.keys) == 1
+    # A copy is two objects in a folder of their own.
+    assert len({key.rpartition("/")[0] for key in Bucket.keys}) == 1
