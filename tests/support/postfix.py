@@ -30,7 +30,7 @@ _MAIN: Final[Mapping[str, str]] = {
     "local_recipient_maps": "",
     "smtpd_tls_security_level": "none",
     "maillog_file_prefixes": "/",
-    # Tests wait for these: Postfix's own are minutes. With 1 s, a queue manager that counts whole seconds may retry before an attempt has ended.
+    # Tests wait for these: Postfix's own are minutes. The queue manager counts whole seconds: with 1 s it may retry before an attempt ends.
     "minimal_backoff_time": "2s",
     "maximal_backoff_time": "2s",
     "queue_run_delay": "1s",

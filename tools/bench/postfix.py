@@ -21,6 +21,7 @@ from tests.support.postfix import PACKAGES
 from tests.support.servers.caldav import debian
 from tests.support.smtp_peers import Client
 from tests.support.waiting import wait_until
+from tools.bench import large
 from tools.bench.measure import print_bar
 
 MESSAGES: Final = 10_000
@@ -33,11 +34,11 @@ _SENDERS: Final = 20
 _OCTETS: Final = 10 * 1024
 _NAMES: Final = {
     "plain": "Postfix alone",
-    "milter": "with the milter",
-    "proxy": "with the gateway as smtpd_proxy_filter",
-    "lmtp": "with the gateway as content filter, LMTP",
-    "smtp": "with the gateway as content filter, SMTP",
-    "script": "with altermime's script as content filter",
+    "milter": "Postfix with the milter",
+    "proxy": "Postfix with the gateway as smtpd_proxy_filter",
+    "lmtp": "Postfix with the gateway, LMTP filter",
+    "smtp": "Postfix with the gateway, SMTP filter",
+    "script": "Postfix with altermime's script as filter",
 }
 _TEXT: Final = "Confidential."
 
@@ -92,9 +93,9 @@ def _measure_throughput(path: MailPath, processes: dict[str, GatewayProcess], me
             f"{found.delivered / alone:5.2f} of Postfix alone{memory}",
             flush=True,
         )
-        print_bar(f"Postfix {name}, lost messages", found.lost, 0)
-        print_bar(f"Postfix {name}, messages delivered twice", found.doubled, 0)
-        print_bar(f"Postfix {name}, messages without the text", found.unchanged, messages if way == "plain" else 0)
+        print_bar(f"{name}, lost messages", found.lost, 0)
+        print_bar(f"{name}, messages delivered twice", found.doubled, 0)
+        print_bar(f"{name}, messages without the text", found.unchanged, messages if way == "plain" else 0)
 
 
 def _send_many(path: MailPath, way: str, messages: int) -> _Throughput:
@@ -121,19 +122,19 @@ def _read_id(content: bytes) -> bytes:
 def _measure_large_message(path: MailPath, processes: dict[str, GatewayProcess]) -> None:
     """Measure a message of 38 MiB: the time until it is delivered, and the memory that a new process needs for it."""
     print("\nPostfix: a message of 38 MiB with a disclaimer; the peak of a process that had served small messages before")
-    line = b"Hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hell\r\n"
-    content = b"From: nora@example.net\r\nTo: ana@example.com\r\nSubject: Disclaimer\r\n\r\n" + line * (38 * _MIB // len(line))
+    by_size = sorted((b"Subject: Disclaimer\r\n" + raw for _, raw, _ in large.messages()), key=len)
+    small, whole = by_size[0], by_size[-1]
     for way in WAYS:
         process = processes[way]
         process.stop()
         process.start()
         for _ in range(20):
-            _send(path, way, content[:_OCTETS] + b"\r\n")
+            _send(path, way, small)
         before = _read_memory(process, "VmRSS")
-        seconds = _send(path, way, content)
+        seconds = _send(path, way, whole)
         peak = _read_memory(process, "VmHWM") - before
         print(f"  {_NAMES[way]:44} {seconds:5.2f} s; {before / _MIB:.0f} MiB, and {peak / _MIB:.0f} MiB more")
-        print_bar(f"Postfix {_NAMES[way]}, memory for a message of 38 MiB", peak / len(content), MEMORY_BAR, "times the message")
+        print_bar(f"{_NAMES[way]}, memory for a message of 38 MiB", peak / len(whole), MEMORY_BAR, "times the message")
 
 
 def _send(path: MailPath, way: str, content: bytes) -> float:
@@ -146,7 +147,7 @@ def _send(path: MailPath, way: str, content: bytes) -> float:
         raise RuntimeError(f"the message was rejected: {reply}")
     wait_until(lambda: path.sink.received)
     seconds = time.perf_counter() - started
-    if not path.sink.received[0].content.endswith(_TEXT.encode() + b"\r\n"):
+    if _TEXT.encode() not in path.sink.received[0].content:
         raise RuntimeError("the message has no disclaimer, so the figures would be those of an error")
     return seconds
 
