@@ -13,9 +13,9 @@ from aiosmtplib.protocol import SMTPProtocol
 
 from mail_gateway.config import NextHost, Tls
 from mail_gateway.smtp.commands import MailParameters
-from mail_gateway.smtp.content import add_dots
 from mail_gateway.smtp.replies import is_positive, make_reply, read_reply
 from mailhooks.relay.replies import Reply
+from mailhooks.relay.smtp_data import add_dots
 
 _START_TLS: Final = {Tls.NONE: False, Tls.OFFERED: None, Tls.REQUIRED: True}
 _LINE_OCTETS: Final = 512 - len("\r\n")

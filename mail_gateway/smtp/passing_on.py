@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mail_gateway.smtp.commands import MailParameters
-from mail_gateway.smtp.content import has_false_end, is_ascii
 from mail_gateway.smtp.next_host import HostLimits, NextHostConnection, NextHostFailed
 from mail_gateway.smtp.replies import is_positive, is_transient, make_reply
 from mailhooks.errors import PermanentError
 from mailhooks.relay.disposition import Copy, Disposition
 from mailhooks.relay.replies import Reply, bounce_reply
+from mailhooks.relay.smtp_data import has_false_end, is_ascii
 
 OK: Final = make_reply(250, "2.0.0", "Ok")
 NOT_ASCII: Final = make_reply(554, "5.6.3", "The next host does not accept 8BITMIME, which the message needs")  # RFC 6152 section 3

@@ -7,7 +7,6 @@ from typing import Final
 from mail_gateway.config import ListenerConfiguration
 from mail_gateway.report import GatewayLog
 from mail_gateway.slot import EvaluatorSlot
-from mail_gateway.smtp.content import has_false_end
 from mail_gateway.smtp.next_host import DEFAULT_TIMEOUTS, HostLimits, NextHostConnection, Timeouts
 from mail_gateway.smtp.passing_on import FALSE_END, Checked, check_copies
 from mail_gateway.smtp.session import GatewaySession, SessionServices
@@ -16,6 +15,7 @@ from mail_gateway.tls import make_client_context, make_server_context
 from mailhooks.deadline import Deadline
 from mailhooks.relay.errors import Refused
 from mailhooks.relay.received import Received
+from mailhooks.relay.smtp_data import has_false_end
 
 EVALUATION_S: Final = 60.0
 """Seconds for the evaluation of a message, with its calls to other services. A client waits ten minutes (RFC 5321 section 4.5.3.2.6)."""

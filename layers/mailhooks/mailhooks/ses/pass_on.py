@@ -18,9 +18,9 @@ from mailhooks.aws.secrets import SecretReader
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, SettingsError
 from mailhooks.relay.addresses import is_mailbox
+from mailhooks.relay.smtp_data import add_dots, has_false_end, is_ascii
 from mailhooks.ses.answer import Answer
 from mailhooks.ses.settings import SesSettings
-from mailhooks.ses.smtp_data import has_smuggled_end, is_ascii, write_data
 
 _STEP_S: Final = 60.0
 """For one command and its reply. RFC 5321 section 4.5.3.2 has up to five minutes, which a function may not have."""
@@ -156,7 +156,7 @@ class Connection:
         if answer.code != 354:
             # A success would not be one: the host has no message (RFC 5321 section 4.1.1.4).
             return answer if answer.code >= 400 else Answer(451, f"4.5.0 unexpected reply to DATA: {answer.code}")
-        for chunk in write_data(pieces):
+        for chunk in add_dots(pieces):
             self._limit_socket(_STEP_S).sendall(chunk)
         # The reply means that the message is the host's: wait as long as possible (RFC 5321 section 4.5.3.2.6).
         self._limit_socket(None)
@@ -164,7 +164,7 @@ class Connection:
 
     def _refuse(self, size: int, pieces: Sequence[bytes | memoryview], *, is_plain: bool) -> Answer | None:
         """Return why the host cannot get this message as it is; None if it can. A message is never encoded again."""
-        if has_smuggled_end(pieces):
+        if has_false_end(pieces):
             return Answer(550, "5.6.0 the message has a lone dot next to a bare CR or LF")
         if not is_plain and not self._smtp.has_extn("8bitmime"):
             return Answer(554, "5.6.3 the message has 8-bit content, which the next host does not accept")

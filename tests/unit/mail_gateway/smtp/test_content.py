@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail_gateway.smtp.content import add_dots, has_false_end, is_ascii, read_content
+from mail_gateway.smtp.content import read_content
 from mail_gateway.smtp.content_reader import ContentReader
+from mailhooks.relay.smtp_data import add_dots, has_false_end
 
 LIMIT = 64
 MAX = 1000
@@ -68,18 +69,6 @@ def _lenient_ends(sent: bytes) -> list[int]:
     return ends
 
 
-@pytest.mark.parametrize(
-    "content", [b"a\n.\r\nb\r\n", b"a\r\n.\nb\r\n", b"a\r.\rb\r\n", b"a\r.\r\n", b".\nb\r\n", b"a\n.\nb\r\n", b"a\r\n.\rb\r\n"]
-)
-def test_a_lone_dot_next_to_a_bare_line_end_is_a_false_end(content: bytes) -> None:
-    assert has_false_end([content])
-
-
-@pytest.mark.parametrize("content", [b"", b".\r\n", b"a\r\n.\r\nb\r\n", b"a\n.b\r\n", b"a\rb\nc\0\r\n", b"a.\nb\r\n", b"\n..\n\r\n"])
-def test_other_bare_line_ends_are_none(content: bytes) -> None:
-    assert not has_false_end([content])
-
-
 def test_content_above_the_limit_is_read_to_its_end_and_not_kept() -> None:
     assert asyncio.run(read([b"a" * MAX, b"\r\n.\r\nQUIT\r\n"])) == (None, b"QUIT\r\n")
     assert asyncio.run(read([b"a" * (MAX - 2), b"\r\n.\r\n"])) == (b"a" * (MAX - 2) + b"\r\n", b"")
@@ -94,11 +83,6 @@ def test_content_that_ends_with_the_connection_is_no_message() -> None:
             await read_content(reader, MAX, lambda: None)
 
     asyncio.run(end())
-
-
-def test_8_bit_octets_are_found_in_every_block() -> None:
-    assert is_ascii([b"a" * 200_000, memoryview(b"b")])
-    assert not is_ascii([b"a" * 200_000 + b"\xff"])
 
 
 def test_a_large_message_is_read_and_sent_without_a_second_copy() -> None:
