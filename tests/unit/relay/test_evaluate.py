@@ -301,10 +301,30 @@ def test_the_verdict_decides_over_marks_of_other_filters(before: bytes, recipien
     assert contents(disposition, split=False) == {(recipient,): after + MAIL}
 
 
-def test_all_copies_have_one_mark_which_is_valid_for_each() -> None:
+def test_each_copy_has_a_mark_that_is_valid_for_it() -> None:
     disposition = Relay([JUNK, BYPASS]).evaluate(MAIL, "bo@example.com", "junk@example.com", "vip@example.com")
-    marker = Marker("inbound", INBOUND.mark_secrets)
+    marker = Marker("inbound", INBOUND.mark_secrets, "X-Skip-Filter")
     assert [marker.has_valid_mark(Message(b"".join(copy.pieces()))) for copy in disposition.copies(split=True)] == [True] * 3
+
+
+def test_a_bypass_field_that_is_added_to_a_checked_message_makes_its_mark_invalid_and_is_removed() -> None:
+    relay = Relay([BYPASS])
+    [copy] = relay.evaluate(MAIL, "bo@example.com").copies(split=False)
+    checked = b"".join(copy.pieces())
+    forged = checked.replace(b"From:", b"x-skip-filter: yes\r\nFrom:")
+    assert forged != checked
+    again = relay.evaluate(forged, "bo@example.com")
+    assert not again.already_checked
+    assert b"".join(again.pieces()) == checked
+
+
+def test_a_message_that_bypasses_the_spam_check_comes_back_as_it_is() -> None:
+    relay = Relay([BYPASS])
+    checked = b"".join(relay.evaluate(MAIL, "vip@example.com").pieces())
+    assert b"X-Skip-Filter: yes" in checked
+    again = relay.evaluate(checked, "vip@example.com")
+    assert again.already_checked
+    assert again.edits == ()
 
 
 def report(raw: bytes | None) -> EmailMessage:

@@ -105,6 +105,38 @@ def test_a_mark_is_invalid_on_a_message_that_was_changed(before: bytes, after: b
     assert not is_valid(marked.replace(before, after))
 
 
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        (b"The plan  for", b"The plan\rfor"),
+        (b"X-Mailer: m", b"X-Mailer: m\rContent-Type: text/html"),
+        (b"X-Mailer: m\r\n", b"X-Mailer: m\r\n \r\nX-Text: <p>another body</p>\r\n"),
+        (b"X-Mailer: m\r\n", b'X-Mailer: m\r\nx="y: z"\r\n'),
+        (b"X-Mailer: m\r\n", b":\r\n ; charset=utf-7\r\nX-Mailer: m\r\n"),
+        (b"\r\n\r\nDear", b"\r\nDear"),
+        (b"m\r\n\r\nDear", b"m\r\r\n\r\nDear"),
+    ],
+    ids=["CR", "CR in a new field", "white line", "parameter as a name", "fold after a skipped line", "no empty line", "CR before CRLF"],
+)
+def test_a_mark_is_invalid_if_a_change_makes_programs_read_the_header_in_different_ways(before: bytes, after: bytes) -> None:
+    marked = add_mark(MAIL)
+    assert marked.replace(before, after) != marked
+    assert not is_valid(marked.replace(before, after))
+
+
+def test_a_message_that_programs_read_in_different_ways_may_get_no_more_such_fields() -> None:
+    odd = MAIL.replace(b"X-Mailer: m", b"X-Mailer: m\r\n \r\nX-Odd: yes")
+    marked = add_mark(odd)
+    assert is_valid(b"Received: from x by y; Mon, 2 Nov 2026 09:00:00 +0000\r\n" + marked)
+    assert not is_valid(marked.replace(b"X-Odd: yes", b"X-Odd: yes\r\n \r\nX-Text: <p>another body</p>"))
+
+
+def test_the_bypass_field_of_the_listener_is_covered() -> None:
+    marker = Marker("inbound", [SECRET], "X-Clean")
+    assert is_valid(add_mark(MAIL, marker), marker)
+    assert not is_valid(add_mark(MAIL, marker).replace(b"X-Mailer", b"x-clean: YES\r\nX-Mailer"), marker)
+
+
 def test_two_fields_with_one_name_may_not_change_places() -> None:
     raw = b"Subject: one\r\nSubject: two\r\n\r\ntext\r\n"
     assert digest_message([raw]) != digest_message([b"Subject: two\r\nSubject: one\r\n\r\ntext\r\n"])

@@ -69,7 +69,7 @@ class MessageEvaluator:
         self.reporter = reporter
         self.logs_decision = logs_decision
         self.clock = clock
-        self.marker = Marker(listener.name, listener.mark_secrets)
+        self.marker = Marker(listener.name, listener.mark_secrets, listener.bypass_field.name if listener.bypass_field else "")
 
     def evaluate(self, received: Received, deadline: Deadline) -> Disposition:
         """Return the disposition of a message. The same message may be evaluated again: its IDs stay the same.

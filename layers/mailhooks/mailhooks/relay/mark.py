@@ -2,14 +2,15 @@
 
     X-Mailhooks-Checked: v=1; l=inbound; h=<base64 of the HMAC-SHA256>
 
-The HMAC covers the fields in `is_covered`, and the body in relaxed canonicalization (RFC 6376 section 3.4), of the message as it was passed
-on. So a mark stays valid if mail servers add trace fields, fold fields in another way, or remove white space at line ends.
+The HMAC covers the fields in `is_covered`, the listener's bypass field, and the body in relaxed canonicalization (RFC 6376 section 3.4), of
+the message as it was passed on. So a mark stays valid if mail servers add trace fields, fold fields in another way, or remove white space
+at line ends. What programs read in different ways is covered octet by octet: an added field must not end the header for one of them.
 """
 
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -38,18 +39,20 @@ class Marker:
     Args:
         listener: its name, of the form `LISTENER_NAME`.
         secrets: the first one makes marks; all of them verify, so that a secret can be replaced. None: no mark is made, and none is valid.
+        bypass_name: the name of the listener's bypass field, if it has one: who gets a marked message must not add the field to it.
     """
 
-    def __init__(self, listener: str, secrets: Sequence[bytes]) -> None:
+    def __init__(self, listener: str, secrets: Sequence[bytes], bypass_name: str = "") -> None:
         self._listener = listener.encode("ascii")
         self._secrets = tuple(secrets)
+        self._more = frozenset({bypass_name.lower()})
 
     def has_valid_mark(self, message: Message) -> bool:
         """Return whether a mark of this listener is valid for the message as it is."""
         wanted = [digest for field in find_marks(message.header) if (digest := self._read(message.raw, field))]
         if not (wanted and self._secrets):
             return False
-        digest = digest_message([message.raw])
+        digest = digest_message([message.raw], self._more)
         valid = [self._sign(secret, digest) for secret in self._secrets]
         return any(hmac.compare_digest(each, expected) for each in wanted for expected in valid)
 
@@ -61,7 +64,7 @@ class Marker:
         """
         if not self._secrets:
             return b""
-        digest = self._sign(self._secrets[0], digest_message(pieces))
+        digest = self._sign(self._secrets[0], digest_message(pieces, self._more))
         return b"%s: v=1; l=%s; h=%s%s" % (FIELD_NAME.encode(), self._listener, digest, newline)
 
     def _read(self, raw: bytes, field: Field) -> bytes | None:
@@ -83,25 +86,44 @@ def is_covered(name: str) -> bool:
     return name in _COVERED or name.startswith("content-")
 
 
-def digest_message(pieces: Sequence[bytes | memoryview]) -> bytes:
+def digest_message(pieces: Sequence[bytes | memoryview], more: Collection[str] = ()) -> bytes:
     """Return the SHA-256 digest of what a mark covers.
 
     Fields with different names may change places on the way; those with one name may not.
 
     Args:
         pieces: of the message, in order.
+        more: names of further fields to cover, in lower case.
     """
     head, header = read_header(pieces)
-    lines = [(field.lname, _SPACES.sub(b" ", field.value(head)).strip()) for field in header.fields if is_covered(field.lname)]
+    lines = [
+        (field.lname, _SPACES.sub(b" ", field.value(head)).strip())
+        for field in header.fields
+        if is_covered(field.lname) or field.lname in more
+    ]
+    lines += _list_disputed(head, header)
     digest = sha256()
     for name, value in sorted(lines, key=lambda line: line[0]):
-        digest.update(b"%s:%s\r\n" % (name.encode("ascii"), value))
+        digest.update(b"%s:%d:%s\r\n" % (name.encode("ascii"), len(value), value))
     digest.update(b"\r\n")
     body = RelaxedBody(digest.update)
     for chunk in split_pieces(pieces, header.body):
         body.add(chunk)
     body.finish()
     return digest.digest()
+
+
+def _list_disputed(head: bytes, header: HeaderBlock) -> Iterator[tuple[str, bytes]]:
+    """Yield what programs read in different ways: the choices, and the octets of each such field up to the next field."""
+    if not header.options:
+        return
+    yield "", b" ".join(sorted(f"{name}={value}".encode() for name, value in header.options))
+    starts = [*(field.start for field in header.fields), header.end]
+    yield "", head[header.start : starts[0]]
+    for field, end in zip(header.fields, starts[1:], strict=True):
+        octets = head[field.start : end]
+        if scan(octets).options:
+            yield field.lname, octets
 
 
 def read_header(pieces: Sequence[bytes | memoryview]) -> tuple[bytes, HeaderBlock]:

@@ -25,7 +25,6 @@ class OutgoingMessage:
         self._received_field = received_field
         self._listener = listener
         self._marker = marker
-        self._mark: bytes | None = None
         self._by_action: dict[ActionType, tuple[Edit, ...]] = {}
 
     def edits(self, action: ActionType) -> tuple[Edit, ...]:
@@ -36,18 +35,16 @@ class OutgoingMessage:
 
     def _make_edits(self, action: ActionType) -> tuple[Edit, ...]:
         head, header = read_header(splice_pieces(self._content, self._changes))
-        if self._mark is None:
-            self._mark = self._make_mark(head, header)
         removed, added = self._junk_mark(action, head, header)
-        outer = [*removed, prepend(head, header, self._received_field + self._mark + added)]
-        return tuple(compose(self._changes, outer))
 
-    def _make_mark(self, head: bytes, header: HeaderBlock) -> bytes:
-        """Make the mark of the message with an empty one in its place, before which an odd message may have other fields."""
+        def write(mark: bytes) -> list[Edit]:
+            return compose(self._changes, [*removed, prepend(head, header, self._received_field + mark + added)])
+
         if self._marker is None:
-            return b""
-        empty = prepend(head, header, FIELD_NAME.encode() + b":" + header.newline)
-        return self._marker.make(splice_pieces(self._content, compose(self._changes, [empty])), header.newline)
+            return tuple(write(b""))
+        # The mark is over the message with an empty one in its place: an odd message may have other fields before it.
+        empty = FIELD_NAME.encode() + b":" + header.newline
+        return tuple(write(self._marker.make(splice_pieces(self._content, write(empty)), header.newline)))
 
     def _junk_mark(self, action: ActionType, head: bytes, header: HeaderBlock) -> tuple[list[Edit], bytes]:
         """Return the removals of fields that mean something else, and the field to add."""
