@@ -15,7 +15,7 @@ from mailhooks.relay.smtp_data import has_false_end, is_ascii
 
 OK: Final = make_reply(250, "2.0.0", "Ok")
 NOT_ASCII: Final = make_reply(554, "5.6.3", "The next host does not accept 8BITMIME, which the message needs")  # RFC 6152 section 3
-FALSE_END: Final = make_reply(550, "5.6.0", "The message has a lone dot next to a line end that is not CRLF")
+FALSE_END: Final = make_reply(550, "5.6.0", "The message has a lone dot next to NUL or to a line end that is not CRLF")
 _REFUSED_LATE: Final = "The mail server of this recipient refused the message."
 _MAX_REPORTS: Final = 10_000
 
@@ -77,7 +77,7 @@ def _find_problem(disposition: Disposition, copies: tuple[Copy, ...], limits: Ho
     """Return why the next host cannot get the changed message, although it could get the received one; "" if it can."""
     content = disposition.received.content
     if any(has_false_end(copy.pieces()) for copy in copies):
-        return "the changed message has a lone dot next to a line end that is not CRLF"
+        return "the changed message has a lone dot next to NUL or to a line end that is not CRLF"
     if needs_8bitmime and not limits.has_8bitmime and content.isascii():
         return "the next host does not accept 8BITMIME, which the changed message needs"
     if limits.max_octets and len(content) <= limits.max_octets < max((copy.size for copy in copies), default=0):

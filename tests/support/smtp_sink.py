@@ -17,8 +17,8 @@ from typing import Final
 _EXTENSIONS: Final = ("PIPELINING", "SIZE 104857600", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "XFORWARD NAME ADDR PROTO HELO SOURCE")
 _LINE: Final = re.compile(rb"\n")
 _END: Final = re.compile(rb"\r\n\.\r\n")
-_LENIENT_END: Final = re.compile(rb"(?:\r\n|\n|\r)\.(?:\r\n|\n|\r)")
-_LONGEST_END: Final = len(b"\r\n.\r\n")
+_LENIENT_END: Final = re.compile(rb"(?:\r\n|\n|\r)\0?\.\0?(?:\r\n|\n|\r)")
+_LONGEST_END: Final = len(b"\r\n\0.\0\r\n")
 
 
 class Step(StrEnum):
@@ -57,7 +57,7 @@ class Sink:
     Attributes:
         refused: replies to RCPT by address, such as `550 5.1.1 No such user`.
         extensions: of the reply to EHLO.
-        lenient: whether a bare CR or LF around a dot ends content too, as in servers open to SMTP smuggling.
+        lenient: whether a bare CR or LF around a dot ends content too, also with NUL, as in servers open to SMTP smuggling.
         context: of STARTTLS; None to offer none.
         replies: to a step, in place of the usual one; "" closes the connection. A message with a negative last reply is not kept.
         commands: that arrived, without QUIT.

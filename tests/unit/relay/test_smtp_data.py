@@ -49,9 +49,10 @@ LENIENT = re.compile(rb"(?:\r\n|\r|\n)\.(?:\r\n|\r|\n)")
 @given(PIECES)
 def test_what_is_sent_has_no_other_end_for_a_lenient_server(pieces: list[bytes]) -> None:
     data = b"\r\n" + b"".join(add_dots(pieces))
-    earlier = LENIENT.search(data, 0, len(data) - 1)
 
-    assert has_false_end(pieces) or not earlier or earlier.end() >= len(data) - 2
+    for read in (data, data.replace(b"\0", b"")):
+        earlier = LENIENT.search(read, 0, len(read) - 1)
+        assert has_false_end(pieces) or not earlier or earlier.end() >= len(read) - 2
 
 
 @pytest.mark.parametrize(
@@ -68,10 +69,15 @@ def test_what_is_sent_has_no_other_end_for_a_lenient_server(pieces: list[bytes])
         b"a\r\n.\r",
         b"\n.\n",
         b".\nb",
+        b"a\r\n\0.\r\nb",
+        b"\0\0.",
+        b"a\n.\0\0\nb",
+        b"a\r\0\0.\0\0\0\rb",
     ],
 )
-def test_a_lone_dot_next_to_a_bare_line_end_is_found(content: bytes) -> None:
+def test_a_lone_dot_next_to_a_bare_line_end_or_nul_is_found(content: bytes) -> None:
     assert has_false_end([content])
+    assert has_false_end([content[at : at + 1] for at in range(len(content))])
 
 
 @pytest.mark.parametrize(
@@ -87,6 +93,8 @@ def test_a_lone_dot_next_to_a_bare_line_end_is_found(content: bytes) -> None:
         b"a.\nb\r\n",
         b"a\n..\nb",
         b"a\n. \nb",
+        b"a\0.\0\r\nb",
+        b"\0.\0a\n",
     ],
 )
 def test_other_dots_and_bare_line_ends_pass(content: bytes) -> None:

@@ -1,5 +1,6 @@
 """Writes a message as the data of SMTP (RFC 5321 section 4.5.2), block by block, so that no copy of a large message is made."""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
@@ -8,6 +9,9 @@ BLOCK_OCTETS: Final = 64 * 1024
 
 _CRLF: Final = b"\r\n"
 _END: Final = b".\r\n"
+
+_NULS: Final = re.compile(rb"\0+")
+_END_WITH_NUL: Final = re.compile(rb"[\r\n](?:\0\.\0?|\.\0)[\r\n]")
 
 
 def split_blocks(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
@@ -41,20 +45,23 @@ def add_dots(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
 
 
 def has_false_end(pieces: Iterable[bytes | memoryview]) -> bool:
-    r"""Return whether a lenient host could see the end of the message before its end: a lone dot with a bare CR or LF before or after it.
+    r"""Return whether a lenient host could see the end of the message before its end: a lone dot next to a bare CR or LF, or to NUL.
 
     Such a host would read the rest as commands: a second message, with any sender ("SMTP smuggling"; RFC 5321 section 4.1.1.4 allows only
-    CRLF as a line end). The content is read with the line end that `add_dots` may add.
+    CRLF as a line end). Some hosts leave NUL out, and so see a lone dot to which no second one was added. The content is read with the
+    line end that `add_dots` may add.
 
-    >>> [has_false_end([content]) for content in (b"a\r\n.\r\nb", b"a\n.\r\nb", b"a\r\n.\nb", b"a\r.\rb", b"a\n.", b"a\n.b\n")]
-    [False, True, True, True, True, False]
+    >>> [has_false_end([content]) for content in (b"a\r\n.\r\nb", b"a\n.\r\nb", b"a\r\n.\nb", b"a\r.\rb", b"a\n.", b"a\n.b\n", b"\0.\r\n")]
+    [False, True, True, True, True, False, True]
     """
     before = _CRLF
     for block in split_blocks(chain(pieces, [_CRLF])):
         window = before + block
+        if b"\0" in window:
+            window = _NULS.sub(b"\0", window)
         if _has_false_end(window):
             return True
-        before = window[-4:]
+        before = window[-5:]
     return False
 
 
@@ -69,4 +76,4 @@ def _has_false_end(window: bytes) -> bool:
             if is_lone and not is_proper:
                 return True
             at = window.find(opening, at + 1)
-    return False
+    return b"\0" in window and _END_WITH_NUL.search(window) is not None

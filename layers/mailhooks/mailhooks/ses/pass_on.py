@@ -165,7 +165,7 @@ class Connection:
     def _refuse(self, size: int, pieces: Sequence[bytes | memoryview], *, is_plain: bool) -> Answer | None:
         """Return why the host cannot get this message as it is; None if it can. A message is never encoded again."""
         if has_false_end(pieces):
-            return Answer(550, "5.6.0 the message has a lone dot next to a bare CR or LF")
+            return Answer(550, "5.6.0 the message has a lone dot next to NUL or to a bare CR or LF")
         if not is_plain and not self._smtp.has_extn("8bitmime"):
             return Answer(554, "5.6.3 the message has 8-bit content, which the next host does not accept")
         limit = self._smtp.esmtp_features.get("size", "").split(" ")[0]

@@ -57,7 +57,7 @@ def test_content_passes_wherever_the_client_cuts_it(sink: Sink) -> None:
 
 @pytest.mark.parametrize(
     "end",
-    [b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\n.\n", b"\r\n.\r", b"\n.\r"],
+    [b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\n.\n", b"\r\n.\r", b"\n.\r", b"\r\n\0.\r\n"],
     ids=lambda end: end.decode().encode("unicode_escape").decode(),
 )
 def test_a_bare_line_end_around_a_dot_is_never_the_end_of_a_message(end: bytes) -> None:
