@@ -120,7 +120,8 @@ class GatewaySession(EnhancedSmtp):
             enable_SMTPUTF8=True,
             timeout=COMMAND_TIMEOUT_S,
             tls_context=context,
-            require_starttls=configuration.tls is Tls.REQUIRED,
+            # With this, aiosmtpd refuses LHLO too: with LMTP, `_require_greeting` refuses the commands that need TLS.
+            require_starttls=configuration.tls is Tls.REQUIRED and configuration.protocol is not MailProtocol.LMTP,
             command_call_limit=_CALLS,
             loop=asyncio.get_running_loop(),
         )
@@ -378,8 +379,10 @@ class GatewaySession(EnhancedSmtp):
         await self.push(reply.encode())
 
     def _require_greeting(self) -> bool:
-        """Return whether the client knows extensions. Raises CommandRefused before its greeting."""
+        """Return whether the client knows extensions. Raises CommandRefused before TLS that is required, and before its greeting."""
         assert self.session
+        if self._configuration.tls is Tls.REQUIRED and not self.is_encrypted:
+            raise CommandRefused("530 5.7.0 Send STARTTLS first")
         if not self.session.host_name:
             raise CommandRefused(f"503 5.5.1 Send {'LHLO' if self._is_lmtp else 'EHLO'} first")
         return bool(self.session.extended_smtp)

@@ -77,6 +77,22 @@ def test_a_client_with_a_certificate_of_the_office_may_send(sink: Sink, authorit
     assert len(sink.received) == 2
 
 
+def test_lmtp_needs_tls_and_the_certificate_too(sink: Sink, authority: Authority, tls: dict[str, Any], tmp_path: Path) -> None:
+    with run_listener(make_configuration(sink.port, Protocol.LMTP, **tls)) as gateway:
+        with gateway.connect() as client:
+            assert client.greet("LHLO").endswith("\n250 STARTTLS")
+            for command in ("XFORWARD ADDR=192.0.2.1", "MAIL FROM:<nora@example.net>", "RCPT TO:<ana@example.com>", "DATA"):
+                assert client.command(command).startswith("530 5.7.0 ")
+            encrypted = start_tls(client, issue(authority, tmp_path / "client", OFFICE))
+            assert "STARTTLS" not in encrypted.command("LHLO client.example.net")
+            encrypted.begin(SENDER, ANA)
+            assert encrypted.data(MESSAGE) == "250 2.0.0 Accepted"
+        with gateway.connect() as client:
+            client.greet("LHLO")
+            assert start_tls(client).command("LHLO client.example.net").startswith("554 5.7.0 ")
+    assert len(sink.received) == 1
+
+
 @pytest.mark.parametrize("name", ["", "mail.example.org", "x.mail.example.net"])
 def test_a_client_without_the_right_name_may_not_send(
     sink: Sink, authority: Authority, tls: dict[str, Any], tmp_path: Path, name: str
