@@ -172,6 +172,7 @@ class NextHostConnection:
             return _UNEXPECTED if is_positive(reply) else reply
         if self._client is None or self._client.protocol is None:
             raise NextHostFailed("4.4.2", "the connection to the next host ended")
+        self._require_no_reply()
         self._has_transaction = False
         answer = asyncio.ensure_future(self._client.protocol.read_response())
         try:
@@ -245,6 +246,7 @@ class NextHostConnection:
         """Send a command, and return its reply. 421 becomes 451: the client's own connection does not end."""
         if self._client is None:
             raise NextHostFailed("4.4.2", "the connection to the next host ended")
+        self._require_no_reply()
         try:
             code, text = await self._client.execute_command(*words, timeout=self._timeouts.command)
         except asyncio.CancelledError:
@@ -258,6 +260,12 @@ class NextHostConnection:
         if code == _START_INPUT and words == (b"DATA",):
             return Reply(code, "", (text,))
         return _as_final(code, text)
+
+    def _require_no_reply(self) -> None:
+        """Raise NextHostFailed if the host has sent a reply too many: aiosmtplib would read it as that to the next command, or content."""
+        if self._client is not None and self._client.protocol is not None and self._client.protocol._buffer:
+            self.close()
+            raise NextHostFailed("4.5.0", "the next host gave an answer that no command has asked for")
 
 
 class _Writer:

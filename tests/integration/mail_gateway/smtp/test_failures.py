@@ -122,6 +122,27 @@ def test_an_answer_before_the_end_of_a_message_ends_it(reply: bytes, expected: s
         assert client.data(MESSAGE + LARGE * 12_000).startswith(expected)
 
 
+def test_a_reply_too_many_is_not_the_answer_to_the_content() -> None:
+    with (
+        script_host(*UP_TO_DATA[:-1], answer(b"354 Go\r\n250 Ok")) as port,
+        run_listener(make_configuration(port)) as gateway,
+        gateway.connect() as client,
+    ):
+        client.greet()
+        client.begin(SENDER, ANA)
+        assert client.data(MESSAGE).startswith("451 4.5.0 ")
+
+
+def test_a_reply_too_many_is_not_the_answer_to_the_next_command(sink: Sink) -> None:
+    sink.replies[Step.ACCEPTED] = "250 2.0.0 Accepted\r\n550 5.7.1 Refused"
+    with run_listener(make_configuration(sink.port)) as gateway, gateway.connect() as client:
+        client.greet()
+        for _ in range(2):
+            assert client.begin(SENDER, ANA) == ["250 2.1.0 Ok", "250 2.1.5 Ok"]
+            assert client.data(MESSAGE) == "250 2.0.0 Accepted"
+    assert sink.connections == len(sink.received) == 2
+
+
 def test_an_evaluation_delays_no_other_client(sink: Sink) -> None:
     gate = Gate()
     with run_listener(make_configuration(sink.port), gate) as gateway, gateway.connect() as slow, gateway.connect() as other:
