@@ -58,7 +58,8 @@ def make_answer(disposition: Disposition, message: MilterMessage, options: Optio
         texts = dict.fromkeys(bounce_reply(text) for text in bounced.values())
         lines = tuple(line for each in texts for line in each.lines)
         return Answer(disposition, (), (reply(str(next(iter(texts))._replace(lines=lines))),))
-    if not disposition.deliver:
+    # A mail server that names no recipients to the milter delivers to them all the same.
+    if message.recipients and not disposition.deliver:
         return Answer(disposition, tuple(bounced), (DISCARD,))
     try:
         operations = plan_operations(message.fields, message.content, disposition.pieces(), leading_space=Option.LEADING_SPACE in options)

@@ -192,6 +192,12 @@ def test_dropped_recipients_are_deleted_and_a_message_without_others_is_discarde
     assert send(milter, mail(b"plain"), DORA).reply == "d"
 
 
+def test_a_message_whose_recipients_the_milter_does_not_know_is_not_discarded(milter: Milter):
+    with milter.connect() as client:
+        result = client.send(Transaction(mail(b"tag"), recipients=()))
+    assert (result.reply, result.recipients) == ("c", [])
+
+
 def test_a_recipient_is_deleted_as_the_mail_server_wrote_it(milter: Milter):
     assert send(milter, mail(b"plain"), b"<Dora@Example.COM>", b"ana@example.com", DORA).recipients == [b"ana@example.com"]
 
