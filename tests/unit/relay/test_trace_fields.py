@@ -97,6 +97,11 @@ def test_trace_fields_before_any_message_change_no_id(raw: bytes, trace: list[by
         MAIL + b"\r\n",
         MAIL.replace(b"Subject", b"X-Spam-Flag: YES\r\nSubject"),
         MAIL + b"Received: in the body\r\n",
+        # Programs for which white space ends the header, or a bare CR a line, read another message.
+        b"Received: a\r\n \r\nX-Text: <p>another body</p>\r\n" + MAIL,
+        b"Received: a\r\n \r\n <p>another body</p>\r\n" + MAIL,
+        MAIL.replace(b"Subject", b"Received: a\rContent-Type: text/html\r\nSubject"),
+        MAIL.replace(b"Subject", b"ARC-Seal: i=1\r\n\t\r\n pay another account\r\nSubject"),
     ],
 )
 def test_another_message_has_other_ids(changed: bytes) -> None:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from mailhooks.address_patterns import canonical
-from mailhooks.mime.headers import HeaderBlock
+from mailhooks.mime.headers import Field, HeaderBlock, scan
 from mailhooks.mime.message import Message
 from mailhooks.relay import mark
 
@@ -90,10 +90,15 @@ def make_ids(message: Message, *, listener: str, mail_from: str, recipients: Col
 def _without_trace_fields(message: Message) -> Iterator[tuple[int, int]]:
     done = 0
     for field in message.header.fields:
-        if field.lname in _TRACE or field.lname.startswith(_TRACE_PREFIX):
+        if (field.lname in _TRACE or field.lname.startswith(_TRACE_PREFIX)) and not _is_disputed(message, field):
             yield done, field.start
             done = field.end
     yield done, len(message.raw)
+
+
+def _is_disputed(message: Message, field: Field) -> bool:
+    """Return whether programs read a field in different ways, such as one that ends the header for some of them: it is content."""
+    return bool(message.header.options and scan(message.raw[field.start : field.end]).options)
 
 
 def _join(texts: Iterable[str]) -> bytes:
