@@ -1,13 +1,14 @@
 """The server of one listener for SMTP or LMTP."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final
 
 from mail_gateway.config import ListenerConfiguration
 from mail_gateway.report import GatewayLog
 from mail_gateway.slot import EvaluatorSlot
-from mail_gateway.smtp.next_host import DEFAULT_TIMEOUTS, HostLimits, NextHostConnection, Timeouts
+from mail_gateway.smtp.next_host import DEFAULT_TIMEOUTS, HostLimits, NextHostConnection, Timeouts, Withdrawn
 from mail_gateway.smtp.passing_on import FALSE_END, Checked, check_copies
 from mail_gateway.smtp.session import GatewaySession, SessionServices
 from mail_gateway.sockets import listen, may_connect
@@ -92,14 +93,20 @@ class SmtpListener:
             return _NOT_ALLOWED
         return _TOO_MANY if len(self._services.sessions) >= self.configuration.max_connections else b""
 
-    async def _evaluate(self, received: Received, limits: HostLimits, *, split: bool) -> Checked:
+    async def _evaluate(self, received: Received, limits: HostLimits, *, split: bool, waits: Callable[[], bool]) -> Checked:
         evaluator = self.slot.evaluator
 
+        def require_client() -> None:
+            if not waits():
+                raise Withdrawn
+
         def evaluate() -> Checked:
+            require_client()  # it may have gone while other messages were evaluated
             if has_false_end([received.content]):
                 raise Refused(FALSE_END.code, FALSE_END.enhanced, *FALSE_END.lines)
             disposition = evaluator.evaluate(received, Deadline.after(EVALUATION_S))
             checked = check_copies(disposition, limits, split=split)
+            require_client()  # it sends the message again, which is notified and logged then
             checked.disposition.finish(split=split)
             return checked
 

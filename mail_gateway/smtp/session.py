@@ -61,8 +61,8 @@ _IN_TRANSACTION: Final = "503 5.5.1 MAIL has begun a message already"
 class Evaluate(Protocol):
     """Evaluates a message in a thread, so that it delays no other session, and checks the copies to pass on."""
 
-    async def __call__(self, received: Received, limits: HostLimits, *, split: bool) -> Checked:
-        """Return the checked disposition. Raises TryAgain, Refused."""
+    async def __call__(self, received: Received, limits: HostLimits, *, split: bool, waits: Callable[[], bool]) -> Checked:
+        """Return the checked disposition. Raises TryAgain, Refused, and Withdrawn if the client does not wait any more."""
         ...
 
 
@@ -337,6 +337,9 @@ class GatewaySession(EnhancedSmtp):
             reply = read_reply(451, error.text)
         except Refused as error:
             reply = make_reply(error.code, error.enhanced, error.text)
+        except Withdrawn:
+            self._services.log.warn("a message is not passed on", "the client did not wait")
+            raise
         except Exception as error:  # noqa: BLE001 - the client keeps the message after any error
             self._services.log.warn("a message is not passed on", type(error).__name__)
             reply = _TRY_AGAIN
@@ -346,7 +349,7 @@ class GatewaySession(EnhancedSmtp):
         assert self._host
         received = Received(transaction.sender, transaction.recipients, content, self._describe_client())
         host = self._host
-        checked = await self._services.evaluate(received, host.limits, split=self._is_lmtp)
+        checked = await self._services.evaluate(received, host.limits, split=self._is_lmtp, waits=self._waits)
         passing = PassingOn(host, transaction, checked, self._services.sent, has_reply_each=self._is_lmtp, may_end=self._waits)
         try:
             return await passing.run()

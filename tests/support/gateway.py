@@ -33,6 +33,7 @@ MESSAGE: Final = HEADER + b"\r\nHello\r\n"
 _OWN_FIELDS: Final = re.compile(rb"\AReceived: (?:.*\r\n[ \t])*.*\r\nX-Mailhooks-Checked: .*\r\n")
 
 HOST: Final = "127.0.0.1"
+EVALUATIONS: Final = 8
 LOOPBACK: Final = (ip_network("127.0.0.0/8"),)
 LISTENER: Final = Listener(
     name="inbound",
@@ -133,7 +134,7 @@ def run_listener(
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="gateway")
     thread.start()
-    with ThreadPoolExecutor(8) as executor:
+    with ThreadPoolExecutor(EVALUATIONS) as executor:
         listener = SmtpListener(configuration, slot, executor, log, timeouts)
         try:
             asyncio.run_coroutine_threadsafe(listener.start(), loop).result(10)

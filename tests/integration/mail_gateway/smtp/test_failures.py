@@ -3,15 +3,29 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
 from mail_gateway.config import Protocol
 from mail_gateway.smtp.next_host import Timeouts
-from tests.support.gateway import ANA, BO, HOST, MESSAGE, SENDER, make_configuration, make_evaluator, run_listener, without_trace
+from tests.support.gateway import (
+    ANA,
+    BO,
+    EVALUATIONS,
+    HOST,
+    MESSAGE,
+    SENDER,
+    Records,
+    RunningListener,
+    make_configuration,
+    make_evaluator,
+    run_listener,
+    without_trace,
+)
 from tests.support.smtp_sink import Sink, Step, run_sink
+from tests.support.waiting import wait_until
 
 TOO_SLOW = "451 4.4.2 the next host did not answer in time, try again later"
 LARGE = MESSAGE + b"x" * 998 + b"\r\n"
@@ -21,7 +35,8 @@ class Gate:
     """An evaluator that waits until it is opened."""
 
     def __init__(self) -> None:
-        self._evaluator = make_evaluator()
+        self.records = Records()
+        self._evaluator = make_evaluator(records=self.records)
         self.entered = threading.Semaphore(0)
         self.opened = threading.Event()
 
@@ -176,7 +191,34 @@ def test_a_message_whose_client_has_gone_is_not_passed_on(sink: Sink) -> None:
             client.greet()
             client.begin(SENDER, ANA)
             assert client.data(MESSAGE) == "250 2.0.0 Accepted"
+        assert gateway.log == [("a message is not passed on", "the client did not wait")]
     assert len(sink.received) == 1
+    assert len(gate.records.records) == 1, "the message is notified and logged once"
+
+
+def test_a_message_that_waits_for_its_evaluation_is_not_evaluated_if_its_client_has_gone(sink: Sink) -> None:
+    gate = Gate()
+    with run_listener(make_configuration(sink.port), gate) as gateway, ExitStack() as clients:
+        for _ in range(EVALUATIONS):
+            clients.enter_context(send_content(gateway))
+            assert gate.entered.acquire(timeout=10)
+        with send_content(gateway):
+            pass
+        wait_until(lambda: any(session._reader.at_eof() for session in list(gateway.listener._services.sessions)))
+        gate.opened.set()
+        wait_until(lambda: len(sink.received) == EVALUATIONS and bool(gateway.log))
+        assert not gate.entered.acquire(blocking=False)
+
+
+@contextmanager
+def send_content(gateway: RunningListener) -> Iterator[None]:
+    """Send a message, and end the connection without having read the reply."""
+    with gateway.connect() as client:
+        client.greet()
+        client.begin(SENDER, ANA)
+        client.command("DATA")
+        client.send(MESSAGE + b".\r\n")
+        yield
 
 
 def test_the_next_host_that_was_away_during_the_evaluation_gets_the_message_by_a_new_connection(sink: Sink) -> None:
