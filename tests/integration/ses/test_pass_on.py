@@ -1,5 +1,6 @@
 """Mail to the next host by SMTP: exact octets, the host's answers, TLS, the login, and a host that stops at any step."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,11 @@ def test_each_recipient_has_an_answer_of_its_own(sink: Sink) -> None:
     assert answers["no@example.com"].is_permanent
     assert not answers["full@example.com"].is_permanent
     assert sink.received[0].recipients == (TO,)
+
+
+def test_the_end_of_the_data_does_not_wait_for_an_acknowledgement(sink: Sink) -> None:
+    with NextHost(settings_for(sink.port)).connect(Deadline.after(20)) as connection:
+        assert connection._smtp.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_several_messages_have_one_connection(sink: Sink) -> None:

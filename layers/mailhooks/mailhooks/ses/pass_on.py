@@ -66,6 +66,9 @@ class NextHost:
                 smtp = smtplib.SMTP_SSL(self._host, self._port, self._own_name, timeout=timeout, context=self._context)
             else:
                 smtp = smtplib.SMTP(self._host, self._port, self._own_name, timeout=timeout)
+            if smtp.sock:
+                # Else the end of the data waits for the host's delayed acknowledgement, for some 40 ms.
+                smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             smtp.ehlo_or_helo_if_needed()
             if self._tls == "required":
                 smtp.starttls(context=self._context)
