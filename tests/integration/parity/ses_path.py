@@ -77,7 +77,7 @@ def run_ses() -> Iterator[Path]:
             receipt = Receipt("m-1", case.sender, case.recipients, 0.0)
             record = MessageRecord("m-1", receipt, "i-1", 1, 1e12)
             try:
-                delivery.run(record, Attempt(receipt), evaluator, kept, Deadline.after(60))
+                delivery.run(record, Attempt(receipt), evaluator, kept, Deadline.after(60), Deadline.after(60))
             except TryAgain:
                 assert not read_new(sink), "a held message is passed on"
                 return Result(dict.fromkeys(map(str.lower, case.recipients), HELD), b"", effects.found)

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from time import sleep
 from typing import Any
 
 import pytest
 
 from mailhooks.aws.session import open_session
+from mailhooks.deadline import Deadline
 from mailhooks.ses.answer import Answer
 from mailhooks.ses.receipt_event import Receipt
 from tests.support.ses import SesAccount, make_event, use_ses_account
@@ -54,7 +56,7 @@ class Host:
         self.accepted: Counter[str] = Counter()
         self._stopper = stopper
 
-    def connect(self, _deadline: object) -> "Host":
+    def connect(self, deadline: Deadline) -> "Host":
         return self
 
     def __enter__(self) -> "Host":
@@ -98,9 +100,37 @@ def run_once(account: SesAccount, stopper: Stopper, host: Host, stop_at: int | N
         account.run_schedule()
 
 
+class LateHost(Host):
+    """A next host that answers at the last moment."""
+
+    def connect(self, deadline: Deadline) -> "LateHost":
+        self._deadline = deadline
+        return self
+
+    def send(self, mail_from: str, recipients: Sequence[str], pieces: object) -> dict[str, Answer]:
+        while left := self._deadline.left():
+            sleep(left)
+        return super().send(mail_from, recipients, pieces)
+
+
+def test_an_answer_at_the_last_moment_is_recorded(running: tuple[SesAccount, Stopper]) -> None:
+    account, stopper = running
+    account.transport = host = LateHost(stopper)
+    account.restart()
+    account.forget_messages(Receipt.parse(make_event()).received_at + 5)
+    account.store()
+    account.run(make_event("bo@example.com"), seconds=16)
+    account.clock.now += 400
+    account.run_schedule()
+
+    assert host.accepted == {"bo@example.com": 1}
+    assert account.states() == ["done"]
+
+
 def test_each_step_may_be_the_last(running: tuple[SesAccount, Stopper]) -> None:
     account, stopper = running
     host = account.transport = Host(stopper)
+    account.restart()
     # The first one also reads the secret, which the process then knows.
     for _ in range(2):
         run_once(account, stopper, host, None)

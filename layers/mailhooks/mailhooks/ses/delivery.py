@@ -98,12 +98,21 @@ class Delivery:
         self._transport = transport
         self._sleep = sleep
 
-    def run(self, record: MessageRecord, attempt: Attempt, evaluator: MessageEvaluator, kept: EvaluationRecord, deadline: Deadline) -> None:
+    def run(
+        self,
+        record: MessageRecord,
+        attempt: Attempt,
+        evaluator: MessageEvaluator,
+        kept: EvaluationRecord,
+        deadline: Deadline,
+        last_deadline: Deadline,
+    ) -> None:
         """Do what is left for a message. When it returns, nothing is left.
 
         Args:
             attempt: gets the numbers for the log line.
             evaluator: reports to `kept`.
+            last_deadline: for the records of what was done until the deadline.
 
         Raises:
             TryAgain: the policy cannot decide now, or holds the message.
@@ -113,7 +122,7 @@ class Delivery:
         receipt = record.receipt
         content = self._store.read(receipt.message_id, deadline)
         attempt.bytes_read = len(content)
-        work = _Work(self, record, attempt, content, deadline)
+        work = _Work(self, record, attempt, content, deadline, last_deadline)
         received = Received(receipt.mail_from, receipt.recipients, content, _CLIENT)
         try:
             disposition = evaluator.evaluate(received, Deadline.after(min(_EVALUATION_S, deadline.left() / 2)))
@@ -149,12 +158,21 @@ class Delivery:
 class _Work:
     """The steps of one attempt. An error of a step does not keep the next step from its recipients; the first one is raised at the end."""
 
-    def __init__(self, delivery: Delivery, record: MessageRecord, attempt: Attempt, content: bytes, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        record: MessageRecord,
+        attempt: Attempt,
+        content: bytes,
+        deadline: Deadline,
+        last_deadline: Deadline,
+    ) -> None:
         self._delivery = delivery
         self._record = record
         self._attempt = attempt
         self._content = content
         self._deadline = deadline
+        self._last_deadline = last_deadline
         self._problems: list[Exception] = []
 
     @contextmanager
@@ -188,7 +206,7 @@ class _Work:
             return
         with self._collect(wanted):
             for recipients in self._delivery._bounces.bounce(self._record.receipt, wanted, self._content, self._deadline):
-                self._delivery._table.add_bounced(self._record, recipients, self._deadline)
+                self._delivery._table.add_bounced(self._record, recipients, self._last_deadline)
                 self._attempt.bounced += len(recipients)
 
     def pass_on(self, disposition: Disposition) -> None:
@@ -210,13 +228,13 @@ class _Work:
             self.bounce(dict.fromkeys(disposition.list_lost([*before, *added]), Reason.of_refusal(_REFUSED)))
             self._attempt.notes.append(f"the next host does not accept {len(added)} recipients whom rules add")
             with self._collect(added):
-                self._delivery._table.add_bounced(self._record, added, self._deadline)
+                self._delivery._table.add_bounced(self._record, added, self._last_deadline)
 
     def _send(self, connection: Connection, copy: Copy, recipients: Sequence[str]) -> dict[str, Answer]:
         """Send a copy to recipients, and record who has it. Return the permanent answers."""
         answers = connection.send(self._record.receipt.mail_from, recipients, copy.pieces())
         if accepted := [each for each, answer in answers.items() if answer.is_accepted]:
-            self._delivery._record(self._record, accepted, self._deadline)
+            self._delivery._record(self._record, accepted, self._last_deadline)
             self._attempt.passed_on += len(accepted)
         for answer in answers.values():
             if not answer.is_accepted:

@@ -165,7 +165,8 @@ class _Handler:
         else:
             attempt.number = record.attempts
             try:
-                self._delivery.run(record, attempt, self._make_evaluator(invocation.deadline), self._kept, invocation.deadline)
+                evaluator = self._make_evaluator(invocation.deadline)
+                self._delivery.run(record, attempt, evaluator, self._kept, invocation.deadline, invocation.last_deadline)
                 self._store.tag_as_done(receipt.message_id, invocation.last_deadline)
                 self._table.complete(record, invocation.last_deadline)
                 attempt.state = AttemptState.DONE
