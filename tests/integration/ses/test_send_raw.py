@@ -1,15 +1,20 @@
 """Mail that SES sends on, where there is no next host."""
 
 import email
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from moto.backends import get_backend
 
+from mailhooks.aws.session import open_session
+from mailhooks.ses.handler import MailWaits
 from mailhooks.ses.receipt_event import Receipt
 from tests.support.ses import SesAccount, make_event, use_ses_account
 
@@ -70,6 +75,52 @@ def test_more_than_fifty_recipients_are_several_messages(account: SesAccount) ->
     assert sorted(target for each in list_sent() for target in each.destinations) == sorted(
         f"r{number}@example.net" for number in range(120)
     )
+
+
+@contextmanager
+def on_sending(account: SesAccount, act: Callable[..., None]) -> Iterator[None]:
+    """Call a function before each message is sent. It may raise an error of the connection."""
+    events = open_session().get_component("event_emitter")
+    events.register_first("before-send.sesv2.SendEmail", act)
+    account.restart()
+    yield
+    events.unregister("before-send.sesv2.SendEmail", act)
+    account.restart()
+
+
+def test_a_message_without_an_answer_is_not_sent_again_at_once(account: SesAccount) -> None:
+    """SES may have it. Lambda and the schedule make the further attempts."""
+    attempts = 0
+
+    def break_off(**_: object) -> None:
+        nonlocal attempts
+        attempts += 1
+        raise ReadTimeoutError(endpoint_url="https://email.example")
+
+    account.store()
+    with on_sending(account, break_off), pytest.raises(MailWaits):
+        account.run(make_event())
+
+    assert attempts == 1
+
+
+def test_an_error_at_later_recipients_does_not_double_the_message_for_the_first(account: SesAccount) -> None:
+    """The targets of 40 recipients with two targets each are two messages."""
+
+    def break_off_at_the_second(**_: object) -> None:
+        if list_sent():
+            raise ReadTimeoutError(endpoint_url="https://email.example")
+
+    account.settings = replace(account.settings, forward_to="*@example.com=*@example.net,*@example.com=*@example.org")
+    account.store(b"From: ana@example.net\r\nSubject: Hi\r\n\r\nHello\r\n")
+    event = make_event(*(f"r{number}@example.com" for number in range(40)))
+    with on_sending(account, break_off_at_the_second), pytest.raises(MailWaits):
+        account.run(event)
+    account.run(event)
+    targets = [target for each in list_sent() for target in each.destinations]
+
+    assert len(targets) == len(set(targets)) == 80
+    assert account.states() == ["done"]
 
 
 def test_a_recipient_without_another_address_is_bounced(account: SesAccount) -> None:

@@ -85,6 +85,9 @@ def make_config(*, connect_timeout_s: float = 3, read_timeout_s: float = 10, att
 
 CONFIG: Final = make_config()
 
+SEND_CONFIG: Final = make_config(read_timeout_s=60, attempts=1)
+"""Limits for calls that send mail: botocore would send it again after a time-out, although the service may have it."""
+
 QUICK_CONFIG: Final = make_config(connect_timeout_s=2, read_timeout_s=3, attempts=2)
 """Limits for calls that a message waits for and that have an alternative if they fail."""
 

@@ -37,8 +37,8 @@ class BounceService:
         self._host_name = host_name
         self._table = table
         self._clock = clock
-        self._ses: Any = aws.make_client("ses")
-        self._sesv2: Any = aws.make_client("sesv2")
+        self._ses: Any = aws.make_client("ses", aws.SEND_CONFIG)
+        self._sesv2: Any = aws.make_client("sesv2", aws.SEND_CONFIG)
 
     def bounce(self, receipt: Receipt, reasons: Mapping[str, Reason], content: bytes, deadline: Deadline) -> Iterator[tuple[str, ...]]:
         """Bounce a message for recipients. Yield the recipients whose sender is informed, after each call.

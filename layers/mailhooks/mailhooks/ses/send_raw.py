@@ -62,7 +62,7 @@ class SesSender:
     def __init__(self, settings: SesSettings) -> None:
         self._from = settings.forward_from
         self._forwarding = ForwardingAddresses(settings.forward_to)
-        self._client: Any = aws.make_client("sesv2")
+        self._client: Any = aws.make_client("sesv2", aws.SEND_CONFIG)
 
     def connect(self, deadline: Deadline) -> "SesConnection":
         """Return an object that sends messages until the deadline."""
@@ -111,7 +111,14 @@ class SesConnection:
                 return dict.fromkeys(recipients, answer)
         # SES rejects a message to all addresses if it does not accept one of them.
         half = len(recipients) // 2
-        return self._send(recipients[:half], raw) | self._send(recipients[half:], raw)
+        answers = self._send(recipients[:half], raw)
+        try:
+            return answers | self._send(recipients[half:], raw)
+        except MailhooksError as error:
+            if not any(answer.is_accepted for answer in answers.values()):
+                raise
+            # The answers for those who have the message are not lost with the error.
+            return answers | dict.fromkeys(recipients[half:], Answer(451, f"4.3.0 {type(error).__name__}"))
 
     def _send_to(self, targets: Sequence[str], raw: bytes) -> Answer:
         request = {"FromEmailAddress": self._from, "Destination": {"BccAddresses": list(targets)}, "Content": {"Raw": {"Data": raw}}}
