@@ -490,6 +490,23 @@ class TestHeldMail:
         assert (holding.states(), list_recipients(sink)) == (["done"], delivered)
         assert len(holding.bounces.calls) == (0 if delivered else 1)
 
+    def test_has_all_hours_to_retry_after_the_decision(self, holding: SesAccount, sink: Sink, policy: Path) -> None:
+        holding.run(make_event())
+        for _ in range(3):
+            holding.clock.now += 400 * HOUR
+            holding.run_schedule()
+        sink.replies[Step.ACCEPTED] = "451 4.3.0 Later"
+        policy.write_text(RULES)
+        holding.restart()
+        holding.clock.now += 61
+        holding.run_schedule()
+        assert (holding.states(), holding.failures()) == (["open"], [])
+
+        sink.replies.clear()
+        holding.clock.now += 301
+        holding.run_schedule()
+        assert list_recipients(sink) == ["bo@example.com"]
+
     def test_is_never_given_up(self, holding: SesAccount) -> None:
         holding.run(make_event())
         holding.clock.now += 1000 * HOUR

@@ -180,9 +180,11 @@ class MessageTable:
         Args:
             state: OPEN or HELD.
         """
+        # The time of a hold is none of retrying: the hours, and the pauses, begin when the message is no longer held.
+        more = ", give_up, attempts" if state is State.HELD else ""
         self._end(
             record,
-            "SET #state = :state, due = :due REMOVE o, #until",
+            f"SET #state = :state, due = :due REMOVE o, #until{more}",
             {":state": {"S": state}, ":due": {"N": str(int(due_at))}},
             deadline,
         )
