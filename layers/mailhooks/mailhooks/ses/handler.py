@@ -128,6 +128,8 @@ class _Handler:
             attempt = self._attempt(Receipt.parse(event), invocation)
         except Exception as error:  # noqa: BLE001 - Lambda would log the error's text, which may quote a message
             self._reporter.report_failure(error)
+            if event == TASK:
+                return None  # the next run is soon; Lambda's queue of failures is for mail
             raise EventFailed(error) from None
         if attempt.state is AttemptState.WAITS and attempt.number <= LAMBDA_RETRIES and attempt.error:
             raise MailWaits(attempt.error)
@@ -137,7 +139,8 @@ class _Handler:
         """Attempt the messages whose time has come, as long as there is time. Return their numbers."""
         now, oldest = self._clock(), None
         counts = {"waiting": 0, "held": 0, "attempted": 0}
-        for each in self._table.list_open(invocation.deadline):
+        # First all of them: their numbers are reported also if the attempts use up the time.
+        for each in list(self._table.list_open(invocation.deadline)):
             is_held = each.state is State.HELD
             counts["held" if is_held else "waiting"] += 1
             if not is_held:
