@@ -65,6 +65,9 @@ class Host:
     def __exit__(self, *_: object) -> None:
         self._stopper.step("QUIT")
 
+    def refuse(self, _pieces: object) -> None:
+        """Refuse nothing."""
+
     def send(self, _mail_from: str, recipients: Sequence[str], _pieces: object) -> dict[str, Answer]:
         self._stopper.step("before DATA")
         self.accepted.update(recipients)

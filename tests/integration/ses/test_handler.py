@@ -157,6 +157,22 @@ class TestAnswersOfTheNextHost:
         assert list_recipients(sink) == ["bo@example.com"]
         assert account.states() == ["done"]
 
+    @pytest.mark.parametrize("limit, tagged", [(len(MESSAGE) + 2000, True), (len(MESSAGE) + 1000, False)])
+    def test_a_change_that_the_next_host_cannot_get_is_left_out(
+        self, account: SesAccount, sink: Sink, policy: Path, log: Any, limit: int, tagged: bool
+    ) -> None:
+        policy.write_text(RULES.replace('subject_tag: "[EXT]"', f"disclaimer: {{text: {'x' * 1000}}}"))
+        sink.extensions = (f"SIZE {limit}", "8BITMIME")
+        account.store()
+        account.run(make_event())
+
+        [received] = sink.received
+        assert (b"x" * 60 in received.content) == tagged
+        assert account.bounces.calls == []
+        assert tagged or log().lines[0]["notes"] == [
+            "a change is left out: the next host answers 552 5.3.4 the message is larger than the next host accepts"
+        ]
+
     def test_a_recipient_not_accepted_now_gets_it_later_and_the_others_once(self, account: SesAccount, sink: Sink) -> None:
         sink.refused = {"full@example.com": "452 4.2.2 Mailbox full"}
         account.store()

@@ -42,6 +42,10 @@ class NotAccepted(TransientError):
     """The next host does not accept the message for some recipients now. The log has its replies."""
 
 
+class CannotPassOn(PermanentError):
+    """The next host cannot get the changed message."""
+
+
 class Undeliverable(PermanentError):
     """The message can be neither passed on nor bounced."""
 
@@ -52,6 +56,10 @@ class Connection(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None, /) -> None: ...
+
+    def refuse(self, pieces: Sequence[bytes | memoryview]) -> Answer | None:
+        """Return why no recipient can get this message, before it is sent; None if that is not known."""
+        ...
 
     def send(self, mail_from: str, recipients: Sequence[str], pieces: Sequence[bytes | memoryview]) -> dict[str, Answer]:
         """Send a message to at most `MAX_RECIPIENTS`. Return the answer for each recipient. Raises TransientError or Misconfigured."""
@@ -217,9 +225,15 @@ class _Work:
             return
         refused: dict[str, Answer] = {}
         with self._collect(wanted), self._delivery._transport.connect(self._deadline) as connection:
+            if problem := _find_problem_of_change(disposition, connection):
+                disposition = disposition.without_change(CannotPassOn(problem))
+                copies = disposition.copies(split=True)
+                self._attempt.notes.append(f"a change is left out: the next host answers {problem}")
             for copy in copies:
                 for batch in _split(self._open(copy.recipients)):
                     refused |= self._send(connection, copy, batch)
+        # Without its change, a rule may bounce the message.
+        self.bounce({each: Reason.of_rule(text) for each, text in disposition.bounced.items()})
         known = {each.lower() for each in self._record.receipt.recipients}
         self.bounce({each: Reason.of_answer(answer) for each, answer in refused.items() if each.lower() in known})
         if added := [each for each in refused if each.lower() not in known]:
@@ -249,6 +263,15 @@ class _Work:
         """Raise the first error of the steps, if there is one."""
         if self._problems:
             raise self._problems[0]
+
+
+def _find_problem_of_change(disposition: Disposition, connection: Connection) -> str:
+    """Return why the next host cannot get the changed message, although it could get the received one; "" if it can."""
+    if not disposition.is_changed:
+        return ""
+    refusals = (connection.refuse(copy.pieces()) for copy in disposition.copies(split=True))
+    refusal = next(filter(None, refusals), None)
+    return "" if refusal is None or connection.refuse([disposition.received.content]) else refusal.reply
 
 
 def _split(recipients: Sequence[str]) -> Iterator[Sequence[str]]:

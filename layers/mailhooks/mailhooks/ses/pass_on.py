@@ -126,9 +126,7 @@ class Connection:
             raise _map_error(error) from None
 
     def _send(self, mail_from: str, recipients: Sequence[str], pieces: Sequence[bytes | memoryview]) -> dict[str, Answer]:
-        size = sum(map(len, pieces))
-        is_plain = is_ascii(pieces)
-        if refusal := self._refuse(size, pieces, is_plain=is_plain):
+        if refusal := self.refuse(pieces):
             return dict.fromkeys(recipients, refusal)
         answers = {each: refusal for each in recipients if (refusal := self._check_address(each))}
         wanted = [each for each in recipients if each not in answers]
@@ -137,8 +135,8 @@ class Connection:
         if not wanted:
             return answers
         beyond_ascii = not all(map(str.isascii, (mail_from, *wanted)))
-        options = [f"SIZE={size}"] if self._smtp.has_extn("size") else []
-        options += [] if is_plain else ["BODY=8BITMIME"]
+        options = [f"SIZE={sum(map(len, pieces))}"] if self._smtp.has_extn("size") else []
+        options += [] if is_ascii(pieces) else ["BODY=8BITMIME"]
         options += ["SMTPUTF8"] if beyond_ascii else []
         # smtplib writes commands in this charset.
         self._smtp.command_encoding = "utf-8" if beyond_ascii else "ascii"
@@ -165,14 +163,14 @@ class Connection:
         self._limit_socket(None)
         return _to_answer(*self._smtp.getreply())
 
-    def _refuse(self, size: int, pieces: Sequence[bytes | memoryview], *, is_plain: bool) -> Answer | None:
+    def refuse(self, pieces: Sequence[bytes | memoryview]) -> Answer | None:
         """Return why the host cannot get this message as it is; None if it can. A message is never encoded again."""
         if has_false_end(pieces):
             return Answer(550, "5.6.0 the message has a lone dot next to NUL or to a bare CR or LF")
-        if not is_plain and not self._smtp.has_extn("8bitmime"):
+        if not self._smtp.has_extn("8bitmime") and not is_ascii(pieces):
             return Answer(554, "5.6.3 the message has 8-bit content, which the next host does not accept")
         limit = self._smtp.esmtp_features.get("size", "").split(" ")[0]
-        if limit.isdigit() and 0 < int(limit) < size:
+        if limit.isdigit() and 0 < int(limit) < sum(map(len, pieces)):
             return Answer(552, "5.3.4 the message is larger than the next host accepts")
         return None
 

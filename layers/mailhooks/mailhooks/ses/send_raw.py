@@ -25,11 +25,15 @@ verified."""
 _CONTROL_PREFIX: Final = "x-ses-"
 """SES obeys fields such as X-SES-SOURCE-ARN and X-SES-CONFIGURATION-SET: a message from outside must not have them."""
 
+_MAX_OCTETS: Final = 40 * 1024 * 1024
+"""Of a message (SES developer guide, "Service quotas")."""
+
 MAX_DESTINATIONS: Final = 50
 """Of one call of SendEmail."""
 
 _ACCEPTED: Final = Answer(250, "2.0.0 accepted by SES")
 _KEPT: Final = Answer(250, "2.0.0 kept: a report on a message from FORWARD_FROM is not sent on")
+_TOO_LARGE: Final = Answer(552, "5.3.4 the message is larger than SES accepts")
 _UNKNOWN: Final = Answer(550, "5.1.1 no mailbox with this address")
 
 _PHRASE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
@@ -83,6 +87,10 @@ class SesConnection:
 
     def __exit__(self, *_: object) -> None:
         """Do nothing: SES has no connection to end."""
+
+    def refuse(self, pieces: Sequence[bytes | memoryview]) -> Answer | None:
+        """Return why SES cannot get a message; None if its size is none of the reasons."""
+        return _TOO_LARGE if sum(map(len, pieces)) > _MAX_OCTETS else None
 
     def send(self, mail_from: str, recipients: Sequence[str], pieces: Sequence[bytes | memoryview]) -> dict[str, Answer]:
         """Send a message to the addresses of at most 50 recipients. Return the answer for each recipient.
