@@ -86,7 +86,8 @@ def instances(wm: LocalWorkMail, sink: Sink, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_approved_message_is_passed_on_once_by_the_instance_that_gets_the_next_attempt(instances: Instances) -> None:
     assert [instances.send(attempt % 2, attempt) for attempt in range(3)] == [HELD] * 3
-    assert [set(mail.destinations) for mail in instances.ses.sent_messages] == [{each} for each in HOLD["approvers"]]
+    # The approvers are asked at the same time.
+    assert sorted(next(iter(mail.destinations)) for mail in instances.ses.sent_messages) == HOLD["approvers"]
     assert instances.sink.received == []
     instances.decide(HoldState.APPROVED)
     assert instances.send(1, 4) == "250 2.0.0 Accepted"
