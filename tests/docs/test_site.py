@@ -1,6 +1,7 @@
 """The static site that `make docs` builds works without a server and without a network."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,19 @@ def test_no_page_is_wider_than_a_narrow_window_or_shows_markup(site: Path, page:
         prose = page.evaluate(PROSE)
         assert "```" not in prose, path.name
         assert "<!--" not in prose, path.name
+
+
+def test_bullets_behind_numbers_are_a_list_of_their_own(site: Path, page: Page) -> None:
+    page.goto((site / "after.html").as_uri())
+    assert page.locator("ul > li", has_text="Order of milters").count() == 1
+    assert page.locator("ol > li", has_text="Order of milters").count() == 0
+
+
+def test_a_name_in_the_first_column_of_a_table_is_shown_in_one_line(site: Path, page: Page) -> None:
+    page.goto((site / "gateway.html").as_uri())
+    names = page.locator("td:first-child code").filter(has_text=re.compile(r"^\S+$"))
+    assert names.count() > 20
+    assert set(names.evaluate_all("codes => codes.map(code => code.getClientRects().length)")) == {1}
 
 
 def test_code_in_tables_is_shown_without_the_escapes_of_pipes(site: Path, page: Page) -> None:
