@@ -67,7 +67,11 @@ class Gateway:
         self._stopping = asyncio.Event()
         chosen = [each for each in configuration.listeners if each.protocol in protocols]
         if not chosen:
-            raise GatewayError(f"{path.name} has no listener with the protocol {' or '.join(protocols)}")
+            others = sorted({each.protocol.value for each in configuration.listeners})
+            raise GatewayError(
+                f"{path.name} has no listener with the protocol {' or '.join(protocols)}, only {' and '.join(others)}: "
+                "`gateway serve` runs those of SMTP and LMTP, `gateway milter` the milters"
+            )
         evaluators = make_evaluators(configuration, chosen)
         self.listeners = [self._make_listener(each, EvaluatorSlot(evaluators[each.listener.name])) for each in chosen]
         self.health = HealthServer(configuration.health, lambda: self._is_running) if configuration.health else None

@@ -26,7 +26,10 @@ def run_gateway(options: argparse.Namespace) -> int:
     """
     file: Path = options.file
     if options.action == "health":
-        return 0 if is_healthy(file) else 1
+        if is_healthy(file):
+            return 0
+        print(f"workmail-hooks gateway: no listener of {file.name} accepts mail", file=sys.stderr)
+        return 1
     if options.action == "check":
         for line in check_configuration(file):
             print(line)

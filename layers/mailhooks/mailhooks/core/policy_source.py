@@ -68,6 +68,7 @@ class PolicySource:
         self._policy: Policy | None = None
         self._fetching = threading.Lock()
         self.problem = ""
+        self._problems: tuple[tuple[Problem, ...], int] = ((), 0)
         if fetch_now:
             self._refresh()
         if self._policy is None and fallback is not None and fallback.is_file():
@@ -79,6 +80,7 @@ class PolicySource:
             self._policy = load_policy(fallback)
         except PolicyError as error:
             self.problem = f"{self.problem}; the policy built with the function is invalid too: {error}"
+            self._problems = (Problem(0, "", "", self.problem),), 0
             sys.stderr.write(f"mailhooks: the policy built with the function is invalid: {error}\n")
 
     @classmethod
@@ -119,7 +121,7 @@ class PolicySource:
             finally:
                 self._fetching.release()
         if self._policy is None:
-            raise PolicyError(self._name, (Problem(0, "", "", self.problem),))
+            raise PolicyError(self._name, *self._problems)
         return self._policy
 
     def _refresh(self) -> None:
@@ -130,9 +132,10 @@ class PolicySource:
                 self._policy = build_policy(parse_document(text, self._name), self._folder)
                 self._text = text
         except PolicyError as error:
-            problem = str(error)
+            problem, self._problems = str(error), (error.problems, error.more)
         except Exception as error:  # noqa: BLE001 - the last valid policy stays in force after any error
             problem = str(error) if isinstance(error, MailhooksError) else f"POLICY: it cannot be read ({_error_name(error)})"
+            self._problems = (Problem(0, "", "", problem),), 0
         self.problem = problem
         age = self._max_age_s or math.inf
         self._next_fetch = self._clock() + (min(_RETRY_S, age) if problem else age)
