@@ -127,8 +127,9 @@ class TestLater:
         assert "550 5.1.1 No such user" in sent.raw_data
 
     @pytest.mark.usefixtures("verified")
-    def test_an_id_that_ses_does_not_accept_leads_to_a_report(self, service: BounceService, ses: Stubber) -> None:
-        ses.add_client_error("send_bounce", "InvalidParameterValue", "message id")
+    @pytest.mark.parametrize("code", ["InvalidParameterValue", "MessageRejected"])
+    def test_an_id_that_ses_does_not_accept_leads_to_a_report(self, service: BounceService, ses: Stubber, code: str) -> None:
+        ses.add_client_error("send_bounce", code, "message id")
         assert bounce(service, {"bo@example.com": UNKNOWN}) == [("bo@example.com",)]
         assert len(list_sent()) == 1
 

@@ -218,7 +218,7 @@ class TestAnswersOfTheNextHost:
         assert list_recipients(sink) == sorted(recipients)
 
     def test_an_error_of_a_bounce_does_not_keep_the_message_from_others(self, account: SesAccount, sink: Sink) -> None:
-        account.bounces.status = 400
+        account.bounces.status, account.bounces.code = 403, "AccessDenied"
         account.store()
         event = make_event("bo@example.com", "bounce@example.com")
         with pytest.raises(MailWaits, match="Misconfigured"):

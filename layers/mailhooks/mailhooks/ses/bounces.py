@@ -78,7 +78,7 @@ class BounceService:
             "BouncedRecipientInfoList": [{"Recipient": each, "RecipientDsnFields": fields} for each in recipients],
         }
         self._table.wait_for_turn("SendBounce", 1, deadline)
-        aws.call("SendBounce", lambda: self._ses.send_bounce(**request), deadline, map_own=_map_error)
+        aws.call("SendBounce", lambda: self._ses.send_bounce(**request), deadline, map_own=_map_refusal)
 
     def _send_report(self, receipt: Receipt, reason: Reason, recipients: Sequence[str], content: bytes, deadline: Deadline) -> None:
         report = write_bounce(
@@ -98,9 +98,12 @@ class BounceService:
         aws.call("SendEmail", lambda: self._sesv2.send_email(**request), deadline, map_own=_map_error)
 
 
+def _map_refusal(code: str, _text: str) -> MailhooksError | None:
+    # MessageRejected has each cause of SendBounce; if it is the sender, the report is rejected too.
+    return CannotBounce(f"SendBounce: {code}") if code in {"MessageRejected", "InvalidParameterValue"} else None
+
+
 def _map_error(code: str, _text: str) -> MailhooksError | None:
     if code == "MessageRejected":
         return Misconfigured("SES: MessageRejected: verify BOUNCE_SENDER in SES, and request production access")
-    if code == "InvalidParameterValue":
-        return CannotBounce("SendBounce: InvalidParameterValue")
     return None
