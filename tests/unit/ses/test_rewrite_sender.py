@@ -24,6 +24,8 @@ def rewrite(header: bytes, rest: bytes = REST) -> bytes:
         (b"=?utf-8?q?J=C3=B6rg?= <j@example.net>", b"=?utf-8?q?J=C3=B6rg?="),
         (b"J\xc3\xb6rg <j@example.net>", b'"J\xc3\xb6rg"'),
         (b"J\xf6rg <j@example.net>", b'"J\xf6rg"'),
+        (b"\xc3\x85sa Jos\xc3\xa0 <j@example.net>", b'"\xc3\x85sa Jos\xc3\xa0"'),
+        (b"A\rB\0C <j@example.net>", b"A B C"),
         (b"Ana\r\n  Silva\r\n <ana@example.net>", b"Ana Silva"),
         (b"Ana <ana@example.net>, Bo <bo@example.net>", b"Ana"),
         (b"ana@example.net", b'"ana at example.net"'),
@@ -51,6 +53,15 @@ def test_fields_that_ses_rejects_or_obeys_are_removed() -> None:
         rewrite(removed + b"From: Ana <ana@example.net>\r\n")
         == b"From: Ana <forward@example.com>\r\nReply-To: Ana <ana@example.net>\r\n" + REST
     )
+
+
+@pytest.mark.parametrize("author", [b"", b"undisclosed:;"])
+def test_a_from_without_an_address_makes_no_reply_to(author: bytes) -> None:
+    changed = rewrite(b"From: " + author + b"\r\n")
+
+    assert b"Reply-To" not in changed
+    assert changed.startswith(b"From: ")
+    assert changed.endswith(b"<forward@example.com>\r\n" + REST)
 
 
 def test_of_several_from_fields_one_stays() -> None:

@@ -37,6 +37,7 @@ _TOO_LARGE: Final = Answer(552, "5.3.4 the message is larger than SES accepts")
 _UNKNOWN: Final = Answer(550, "5.1.1 no mailbox with this address")
 
 _PHRASE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+_SPACES: Final = re.compile(r"[\0-\x20\x7f]+")
 _ESCAPED: Final = re.compile(r'["\\]')
 
 
@@ -159,7 +160,7 @@ def rewrite_sender(raw: bytes, address: str) -> bytes:
     new = b"From:%s <%s>%s" % (b" " + name if name else b"", address.encode("ascii"), header.newline)
     if not authors:
         return splice(raw, [*edits, header.appended(new)])
-    if not any(header.named("reply-to")):
+    if not any(header.named("reply-to")) and parse_addresses(authors[0].displayed_value(raw).decode("latin-1")):
         new += b"Reply-To:" + raw[authors[0].body : authors[0].end].rstrip(b"\r\n") + header.newline
     return splice(raw, [*edits, Edit(authors[0].start, authors[0].end, new)])
 
@@ -170,13 +171,14 @@ def _is_removed(name: str) -> bool:
 
 def _make_display_name(value: bytes) -> bytes:
     """Return the display name of the first mailbox as a phrase (RFC 5322 section 3.2.5), its address without one; b"" if it has none."""
-    text = value.decode("latin-1")
-    name = " ".join(parse_display_name(text).split())
+    # Octets that are not UTF-8 stay as they are. In Latin-1, parts of some letters would be spaces.
+    text = value.decode("utf-8", "surrogateescape")
+    name = _SPACES.sub(" ", parse_display_name(text)).strip()
     if not name:
         name = next(iter(parse_addresses(text)), "").replace("@", " at ")
     if _PHRASE.fullmatch(name):
-        return name.encode("latin-1")
-    return b'"' + _ESCAPED.sub(r"\\\g<0>", name).encode("latin-1") + b'"'
+        return name.encode("ascii")
+    return b'"' + _ESCAPED.sub(r"\\\g<0>", name).encode("utf-8", "surrogateescape") + b'"'
 
 
 def _map_rejection(code: str, text: str) -> MailhooksError | None:
