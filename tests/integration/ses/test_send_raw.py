@@ -25,11 +25,12 @@ RULES = "version: 1\norganization: {domains: [example.com]}\nrules: [{name: Tag,
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SesAccount]:
     policy: Path = tmp_path_factory.mktemp("policy") / "policy.yaml"
     policy.write_text(RULES, "utf-8")
-    settings = {
+    settings: dict[str, Any] = {
         "next_host": "",
         "forward_from": "forward@example.com",
         "forward_to": "*@example.com=*@example.net,ana@example.com=ana@example.org,gone@example.org=x@example.net",
     }
+    settings["organization_domains"] = frozenset({"example.com", "sub.example.com"})
     with use_ses_account(policy=str(policy), **settings) as account:
         yield account
 
@@ -125,7 +126,7 @@ def test_an_error_at_later_recipients_does_not_double_the_message_for_the_first(
 
 def test_a_recipient_without_another_address_is_bounced(account: SesAccount) -> None:
     account.store()
-    account.run(make_event("bo@example.org"))
+    account.run(make_event("bo@sub.example.com"))
 
     [call] = account.bounces.calls
     assert call["BouncedRecipientInfoList"][0]["RecipientDsnFields"]["Status"] == "5.1.1"

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhooks.errors import SettingsError
 from mailhooks.mime.headers import scan
 from mailhooks.ses.send_raw import ForwardingAddresses, rewrite_sender
 
@@ -92,7 +93,8 @@ def test_every_message_has_one_from_afterwards_and_its_body(author: bytes, body:
 
 class TestForwardingAddresses:
     PAIRS = ForwardingAddresses(
-        "*@example.com=*@example.net, Ana@example.com=ana@example.org,ana@example.com=b@example.org, *@example.org=all@example.net"
+        "*@example.com=*@example.net, Ana@example.com=ana@example.org,ana@example.com=b@example.org, *@example.org=all@example.net",
+        {"example.com", "sub.example.com"},
     )
 
     @pytest.mark.parametrize(
@@ -104,10 +106,15 @@ class TestForwardingAddresses:
             ("bo@example.org", ("all@example.net",)),
             ("bo@sub.example.com", ()),
             ("bo", ()),
+            ("Bo@example.net", ("Bo@example.net",)),
         ],
     )
     def test_a_recipients_own_pairs_come_before_those_of_the_domain(self, recipient: str, targets: tuple[str, ...]) -> None:
         assert self.PAIRS.find(recipient) == targets
 
     def test_without_pairs_there_is_no_address(self) -> None:
-        assert ForwardingAddresses("").find("a@example.com") == ()
+        assert ForwardingAddresses("", {"example.com"}).find("a@example.com") == ()
+
+    def test_a_target_whose_mail_would_come_back_is_refused(self) -> None:
+        with pytest.raises(SettingsError, match="FORWARD_TO"):
+            ForwardingAddresses("*@example.com=*@Example.org", {"example.com", "example.org"})

@@ -5,13 +5,13 @@ the author, and the author's addresses as Reply-To. Each other octet stays, exce
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
 from mailhooks.aws import client as aws
 from mailhooks.deadline import Deadline
-from mailhooks.errors import MailhooksError, Misconfigured
+from mailhooks.errors import MailhooksError, Misconfigured, SettingsError
 from mailhooks.mime.addresses import parse_addresses, parse_display_name
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.headers import scan
@@ -46,18 +46,30 @@ class ForwardingAddresses:
 
     Args:
         pairs: the setting FORWARD_TO, such as `*@example.com=*@example.net, ana@example.com=ana@example.org`.
+        own_domains: the organization's, in lower case: SES receives their mail.
+
+    Raises:
+        SettingsError: mail for a target would come back to this function.
     """
 
-    def __init__(self, pairs: str) -> None:
+    def __init__(self, pairs: str, own_domains: Collection[str]) -> None:
+        self._own_domains = own_domains
         self._targets: dict[str, list[str]] = {}
         for pair in filter(None, map(str.strip, pairs.split(","))):
             pattern, _, target = pair.partition("=")
+            if target.rpartition("@")[2].lower() in own_domains:
+                raise SettingsError("FORWARD_TO: a target is in ORGANIZATION_DOMAINS: its mail would come back to this function")
             self._targets.setdefault(pattern.lower(), []).append(target)
 
     def find(self, recipient: str) -> tuple[str, ...]:
-        """Return the addresses for a recipient: those of its own pairs, or else those of its domain; none if it has no pair."""
+        """Return the addresses for a recipient: those of its own pairs, or else those of its domain; none if it has no pair.
+
+        An address of another organization, which a rule adds, needs no pair.
+        """
         local, _, domain = recipient.rpartition("@")
         targets = self._targets.get(recipient.lower()) or self._targets.get(f"*@{domain.lower()}", [])
+        if not targets and local and domain.lower() not in self._own_domains:
+            return (recipient,)
         return tuple(target.replace("*", local, 1) for target in targets)
 
 
@@ -66,7 +78,7 @@ class SesSender:
 
     def __init__(self, settings: SesSettings) -> None:
         self._from = settings.forward_from
-        self._forwarding = ForwardingAddresses(settings.forward_to)
+        self._forwarding = ForwardingAddresses(settings.forward_to, settings.organization_domains)
         self._client: Any = aws.make_client("sesv2", aws.SEND_CONFIG)
 
     def connect(self, deadline: Deadline) -> "SesConnection":
