@@ -64,7 +64,7 @@ _UNUSED_SETTINGS: Final = frozenset(
 
 _HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]\s/]+):(?P<port>\d{1,5})", re.ASCII)
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
-_HEADER: Final = re.compile(r"(?P<name>[!-9;-~]{1,76}):[ \t]*(?P<value>[!-~](?:[ -~]{0,900}[!-~])?)")
+_HEADER: Final = re.compile(r"(?P<name>[!-9;-~]{1,64}):[ \t]*(?P<value>[!-~](?:[ -~]{0,900}[!-~])?)")
 _CERTIFICATE_NAME: Final = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
 Network = IPv4Network | IPv6Network
@@ -410,7 +410,9 @@ def _read_header(table: Table, key: str) -> HeaderField | None:
     found = _HEADER.fullmatch(text)
     table.require(found, key, found=repr(text), expected="a field of ASCII characters, such as X-Spam-Flag: YES")
     assert found
-    return HeaderField(found["name"], found["value"])
+    field = HeaderField(found["name"], found["value"])
+    table.require(field.may_mark, key, found=repr(text), expected="a field of your own, such as X-Spam-Flag: YES")
+    return field
 
 
 def _read_path(table: Table, key: str) -> Path | None:
@@ -450,13 +452,21 @@ def _reject_conflicts(tables: list[Table], listeners: tuple[ListenerConfiguratio
             expected="another",
         )
         if each.next_host:
-            own = SocketAddress(each.next_host.host, each.next_host.port)
             table.require(
-                all(own != other.address for other in listeners),
+                not any(_is_at(each.next_host, other.address) for other in listeners),
                 "next_host",
                 found="a listener of this file: mail would loop",
                 expected="another host",
             )
+
+
+def _is_at(host: NextHost, address: SocketAddress) -> bool:
+    """Return whether a next host is a listener, as far as it can be seen without a look at names and interfaces."""
+    if address.path or host.port != address.port:
+        return False
+    if host.host == "localhost":
+        return address.is_local or ip_address(address.host).is_unspecified
+    return host.host == address.host or (_is_loopback(host.host) and ip_address(address.host).is_unspecified)
 
 
 def _is_address(host: str) -> bool:

@@ -19,6 +19,11 @@ class HeaderField(NamedTuple):
     name: str
     value: str
 
+    @property
+    def may_mark(self) -> bool:
+        """Whether it may mark junk or bypass: the HMAC of a mark does not cover it, and it is no mark itself."""
+        return not is_covered(self.name.lower()) and self.name.lower() != FIELD_NAME.lower()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
@@ -60,5 +65,5 @@ class Listener:
         for field in filter(None, (self.junk_field, self.bypass_field)):
             if not (_FIELD_NAME.fullmatch(field.name) and _FIELD_VALUE.fullmatch(field.value)):
                 raise ValueError("a header field has a name and a value of printable ASCII, such as X-Spam-Flag: YES")
-            if is_covered(field.name.lower()) or field.name.lower() == FIELD_NAME.lower():
+            if not field.may_mark:
                 raise ValueError(f"{field.name} cannot mark junk or bypass: use a field of your own, such as X-Spam-Flag")
