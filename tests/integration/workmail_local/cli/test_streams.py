@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,12 +42,23 @@ def test_output_that_is_no_longer_read_ends_the_command_quietly(arguments: list[
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_command_runs_with_closed_streams(streams: str, tmp_path: Path) -> None:
-    words = command("run", "bounce-junk", "--mail", tmp_path / "mail")
+def run_without(streams: str, *arguments: str | Path) -> bytes:
+    """Run a command with closed streams; return what it prints."""
+    words = command(*arguments)
     done = subprocess.run(["sh", "-c", f'"$@" {streams}', "sh", *words], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert (b"OK  1 message" in done.stdout) == (">&-" not in streams.replace("2>&-", ""))
+    return done.stdout
+
+
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_runs_with_closed_streams(streams: str) -> None:
+    assert (b"OK  " in run_without(streams, "check", POLICY)) == (">&-" not in streams.replace("2>&-", ""))
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "<&- >&- 2>&-"])
+def test_servers_and_functions_run_with_closed_streams(streams: str, tmp_path: Path) -> None:
+    """Their sockets and pipes get the numbers of the closed streams."""
+    assert (b"OK  1 message" in run_without(streams, "run", "bounce-junk", "--mail", tmp_path / "mail")) == (streams == "2>&-")
 
 
 def test_output_on_a_full_disk_is_an_error_in_one_line() -> None:
@@ -55,6 +67,15 @@ def test_output_on_a_full_disk_is_an_error_in_one_line() -> None:
     assert (done.returncode, done.stderr) == (2, b"workmail-hooks check: no space left on the disk\n")
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let new processes heed Ctrl-C: a shell lets its programs in the background, and so pytest there, ignore it."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_a_run_and_its_functions_quietly(tmp_path: Path) -> None:
     """A terminal sends the signal to each process of the group."""
     for attempt in range(5):
