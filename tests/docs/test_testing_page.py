@@ -54,32 +54,12 @@ def test_the_example_of_services_runs(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == "frozen, as ordered\n"
 
 
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.RunResult:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "layers" / "mailhooks"))))
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "workmail_local.pytest_plugin")
-
-
-def test_the_example_for_pytest_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytester.makepyfile(TEST)
-    (pytester.path / "workmail.toml").write_text(find_configuration().replace("functions/rewrite", str(ROOT / "functions" / "rewrite")))
-    run(pytester, monkeypatch).assert_outcomes(passed=1)
-
-
-@pytest.mark.parametrize("call", re.findall(r"`wm\.faults\.add\((.*?)\)`", PAGE))
-def test_the_faults_of_the_table_can_be_added(call: str) -> None:
-    from workmail_local.aws.faults import Faults
-
-    faults = Faults()
-    eval(f"faults.add({call})", {"faults": faults})
-    assert faults.next("get") or faults.next("put")
-
-
-def test_the_fixture_gives_each_test_a_workmail_of_its_own_and_leads_boto3_there(
+def test_the_example_for_pytest_runs_with_a_workmail_for_each_test_to_which_boto3_is_led(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
     pytester.makepyfile(
-        """
+        test_example=TEST,
+        test_alone="""
         import os
 
         import boto3
@@ -94,6 +74,17 @@ def test_the_fixture_gives_each_test_a_workmail_of_its_own_and_leads_boto3_there
             s3 = boto3.client("s3")
             assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [os.environ["REWRITE_BUCKET"]]
             s3.close()
-        """
+        """,
     )
-    run(pytester, monkeypatch).assert_outcomes(passed=2)
+    (pytester.path / "workmail.toml").write_text(find_configuration().replace("functions/rewrite", str(ROOT / "functions" / "rewrite")))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "layers" / "mailhooks"))))
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "workmail_local.pytest_plugin").assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("call", re.findall(r"`wm\.faults\.add\((.*?)\)`", PAGE))
+def test_the_faults_of_the_table_can_be_added(call: str) -> None:
+    from workmail_local.aws.faults import Faults
+
+    faults = Faults()
+    eval(f"faults.add({call})", {"faults": faults})
+    assert faults.next("get") or faults.next("put")
