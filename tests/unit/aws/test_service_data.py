@@ -236,13 +236,18 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Open = Callable[[dict[str, str]], AbstractContextManager[tuple[Session, Session]]]
 
 
+@pytest.fixture(scope="module")
+def loaders(prepared: Path) -> list[Any]:
+    """What loads cut data, and all: each keeps what it has read."""
+    return [make_session(prepared).get_component("data_loader"), Loader()]
+
+
 @pytest.fixture
-def sessions(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+def sessions(loaders: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """`with sessions({"AWS_REGION": ...})`: two sessions, with cut data and with all; the data are read once."""
     (tmp_path / "services").write_text(CONFIG_FILE)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: datetime(2026, 11, 29))
     monkeypatch.setattr("uuid.uuid4", lambda: "00000000-0000-4000-8000-000000000000")
-    loaders = [make_session(prepared).get_component("data_loader"), Loader()]
 
     @contextmanager
     def open_both(variables: dict[str, str]) -> Iterator[tuple[Session, Session]]:
