@@ -52,7 +52,7 @@ def message(sender: str) -> bytes:
 def copy_project(folder: Path) -> Path:
     """Copy this project as it is checked out: the developer's own build stays as it is."""
     copy = folder / "project"
-    for name in ("workmail_local", "mail_gateway", "layers", "functions", "events", "push", "export"):
+    for name in ("workmail_local", "mail_gateway", "layers", "functions", "events", "push", "export", "ses"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".wheels", ".aws-sam"))
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, copy)

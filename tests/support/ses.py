@@ -168,11 +168,15 @@ class SesAccount:
         return [json.loads(each["Body"]) for each in answer.get("Messages", [])]
 
 
-def create_table(name: str, stack: Stack) -> None:
-    """Create a table of the template."""
+def create_table(name: str, stack: Stack, client: Any = None) -> None:
+    """Create a table of the template.
+
+    Args:
+        client: of DynamoDB; None for one of the default session.
+    """
     table = stack.of_type("AWS::DynamoDB::Table")[name]
     names = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-    boto3.client("dynamodb").create_table(TableName=f"ses-{name}", **{each: table[each] for each in names if each in table})
+    (client or boto3.client("dynamodb")).create_table(TableName=f"ses-{name}", **{each: table[each] for each in names if each in table})
 
 
 def create_queue() -> str:
