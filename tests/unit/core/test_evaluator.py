@@ -108,6 +108,33 @@ def test_only_the_results_of_the_named_servers_are_believed(
     assert decide(UNCHECKED, of=received).outcome.by_recipient["ben@example.com"].type is expected
 
 
+OF_OPENDKIM = b"Authentication-Results: dkim.example.com; dkim=pass\r\n"
+OF_OPENDMARC = b"Authentication-Results: dmarc.example.com; dmarc=fail\r\n"
+FORGED = b"Authentication-Results: dmarc.example.com; dmarc=pass; dkim=pass\r\n"
+
+
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        (OF_OPENDMARC + OF_OPENDKIM, {"dkim=pass", "dmarc=fail"}),
+        (OF_OPENDKIM + OF_OPENDMARC, {"dkim=pass", "dmarc=fail"}),
+        (OF_OPENDMARC + OF_OPENDKIM + FORGED, {"dkim=pass", "dmarc=fail"}),
+        # A second field of a server, and those below a field of another server, may be the sender's.
+        (OF_OPENDMARC + FORGED + OF_OPENDKIM, {"dmarc=fail"}),
+        (OF_OPENDMARC + b"Authentication-Results: mx.example.net; dkim=fail\r\n" + OF_OPENDKIM, {"dmarc=fail"}),
+        (OF_OPENDKIM.replace(b"dkim=pass", b"dkim=pass; dmarc=none") + OF_OPENDMARC, {"dkim=pass"}),
+    ],
+)
+def test_the_topmost_field_of_each_named_server_is_believed(fields: bytes, expected: set[str]) -> None:
+    received = mail(raw=fields + PLAIN, authserv_ids=["dkim.example.com", "dmarc.example.com"])
+    found = set()
+    for method, result in (("dkim", "pass"), ("dkim", "fail"), ("dmarc", "pass"), ("dmarc", "fail")):
+        rule = {"when": {"authentication": {method: result}}, "do": "junk"}
+        if decide(rule, of=received).outcome.matched:
+            found.add(f"{method}={result}")
+    assert found == expected
+
+
 def test_a_verdict_of_ses_that_the_sender_wrote_counts_only_where_ses_receives_the_mail() -> None:
     rule = {"when": {"authentication": {"spam": "fail"}}, "do": "junk"}
     received = mail(raw=b"X-SES-Spam-Verdict: FAIL\r\n" + PLAIN, authserv_ids=["amazonses.com"])

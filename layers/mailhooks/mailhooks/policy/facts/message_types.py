@@ -254,7 +254,9 @@ def find_authentication_results(
     """Return the results of believed checks by method (spf, dkim, dmarc, spam, virus), in lower case.
 
     See RFC 8601; RFC 7208 section 9.1; for Amazon SES, its guide, "Email authentication verdicts". The server that checks a message puts
-    its fields above those that a sender wrote. So only the first field of each name counts.
+    its fields above those that a sender wrote. So of the other fields only the first of each name counts, and of Authentication-Results the
+    topmost ones, as long as each is the first of another believed server: programs such as OpenDKIM and OpenDMARC write one each. A second
+    field of the same server may be the sender's.
 
     A method has several results if several signatures were checked. A method without a result is not in the mapping.
 
@@ -264,12 +266,22 @@ def find_authentication_results(
         by_gateway: the results of a gateway, if the message came from one. The server behind it then checked spf, dkim and dmarc of the
             gateway, not of the sender.
     """
-    server, results = parse_results(headers.first("authentication-results"))
-    found = results if server in authserv_ids else {}
-    if by_gateway is not None:
-        found = dict(by_gateway)
+    found = dict(by_gateway) if by_gateway is not None else _find_results(headers, authserv_ids)
     for method, name in result_fields.items():
         word = next(iter(headers.word(name).split()), "")
         if word and method not in found and (method != "spf" or by_gateway is None):
             found[method] = frozenset({word})
+    return found
+
+
+def _find_results(headers: DecodedHeaders, authserv_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return the results of the topmost Authentication-Results fields, one of each believed server. The higher field wins."""
+    found: dict[str, frozenset[str]] = {}
+    unseen = set(authserv_ids)
+    for value in headers.all("authentication-results"):
+        server, results = parse_results(value)
+        if server not in unseen:
+            break
+        unseen.remove(server)
+        found = {**results, **found}
     return found
