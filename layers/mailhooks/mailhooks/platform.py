@@ -34,7 +34,7 @@ class Platform(NamedTuple):
 
     Attributes:
         name: as in `workmail-hooks check --platform NAME`.
-        title: as the texts of errors name it.
+        title: as findings and errors name it within a sentence.
         prepare_change: completes a change and checks it by the platform's rules. It returns a change that it has checked as it is.
         max_actions: different actions for the recipients of one message; None: any number.
         adds_only_own_domains: whether a rule for inbound mail can only add recipients in the organization's domains.
@@ -46,7 +46,6 @@ class Platform(NamedTuple):
         authserv_ids: the authserv-ids (RFC 8601 section 2.5) in lower case whose results are always believed.
         result_fields: header fields with one result of authentication, which the platform itself writes above those of the sender: the name
             in lower case by the method (spf, spam, virus).
-        label: as the findings of `check` name it.
         results_need: the setting that names the hosts whose results of authentication are believed; `""` for the platform's own.
         splits_by_lmtp: whether they can by LMTP, which has a reply for each recipient. By SMTP there is one reply for all, and so one copy.
         sure_hold_s: seconds after which another attempt is sure to come, so that a hold ends by its own timeout; None: any time.
@@ -73,7 +72,6 @@ class Platform(NamedTuple):
     splits_copies: bool = True
     authserv_ids: frozenset[str] = frozenset()
     result_fields: Mapping[str, str] = MappingProxyType({})
-    label: str = ""
     results_need: str = ""
     splits_by_lmtp: bool = False
     sure_hold_s: int | None = None

@@ -22,7 +22,7 @@ from mailhooks.policy.rules.rule import Archive, Notify
 from mailhooks.report_names import HoldState, LogKey, Metric
 from tests.support.policies import PLAIN, make_policy
 
-OPEN = Platform("open", "The next host", prepare_change)
+OPEN = Platform("open", "the next host", prepare_change)
 """A platform without limits."""
 
 ADD_OUTSIDE = {"do": {"add_recipients": "copy@example.org"}}
@@ -145,7 +145,7 @@ def test_a_verdict_of_ses_that_the_sender_wrote_counts_only_where_ses_receives_t
 def test_a_change_above_the_size_limit_of_the_platform_is_left_out() -> None:
     decision = decide(TAG, platform=OPEN._replace(max_message_octets=len(PLAIN)), effects=Recorded())
     assert decision.change is None
-    assert str(decision.error) == f"The next host would reject the changed message: the message is larger than {len(PLAIN)} octets"
+    assert str(decision.error) == f"the next host would reject the changed message: the message is larger than {len(PLAIN)} octets"
     assert decide(TAG, platform=OPEN._replace(max_message_octets=len(PLAIN) + 4), effects=Recorded()).change
 
 
@@ -179,7 +179,7 @@ def test_a_rule_refuses_the_message_if_its_change_cannot_be_written() -> None:
     assert decision.change
     refused = decision.without_change(MessageRejected("too large"))
     assert refused.change is None
-    text = "This message cannot be sent: The next host rejects changes of this message."
+    text = "This message cannot be sent: the next host rejects changes of this message."
     assert refused.outcome.by_recipient == {"ben@example.com": Action(ActionType.BOUNCE, text)}
     assert refused.outcome.verdict_types == ("BOUNCE",)
     assert decision.outcome.verdict_types == ("DEFAULT",)

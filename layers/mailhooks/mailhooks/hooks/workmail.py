@@ -40,7 +40,6 @@ WORKMAIL: Final = Platform(
     # Amazon SES receives WorkMail's mail (SES guide, "Email authentication verdicts").
     authserv_ids=frozenset({"amazonses.com"}),
     result_fields={"spf": "received-spf", "spam": "x-ses-spam-verdict", "virus": "x-ses-virus-verdict"},
-    label="WorkMail",
     sure_hold_s=_SURE_HOLD_S,
     fetches_content=True,
     has_directory=True,

@@ -11,11 +11,10 @@ _BYPASS: Final = "bypass_header of the listener, and a next host that honours it
 
 GATEWAY: Final = Platform(
     "gateway",
-    "The next host",
+    "the gateway",
     prepare_change,
     # By SMTP a client has one answer for all recipients.
     splits_copies=False,
-    label="the gateway",
     results_need=_RESULTS,
     splits_by_lmtp=True,
     sender_retries=True,
@@ -30,12 +29,11 @@ GATEWAY: Final = Platform(
 
 MILTER: Final = Platform(
     "milter",
-    "The mail server",
+    "the milter",
     prepare_change,
     holds=HoldMethod.QUARANTINE,
     # A mail server has one copy of a message.
     splits_copies=False,
-    label="the milter",
     results_need=_RESULTS,
     in_aws=False,
     junk_needs=_JUNK,
@@ -47,12 +45,11 @@ MILTER: Final = Platform(
 
 SES: Final = Platform(
     "ses",
-    "The next host",
+    "the function ses",
     prepare_change,
     # SES receives the mail (SES guide, "Email authentication verdicts").
     authserv_ids=frozenset({"amazonses.com"}),
     result_fields={"spf": "received-spf", "spam": "x-ses-spam-verdict", "virus": "x-ses-virus-verdict"},
-    label="the function ses",
     inbound_only=True,
     junk_needs="the setting JUNK_HEADER",
     bypass_needs="the setting BYPASS_HEADER, and a next host that honours it: Amazon SES has checked the message before",

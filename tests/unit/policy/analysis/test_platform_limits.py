@@ -17,7 +17,7 @@ from tests.unit.policy.rules.test_conditions import LISTS
 
 Rule = dict[str, Any]
 
-FREE = Platform("host", "The host", prepare_change, marks_junk=JunkMark.ACTION, label="the host", has_directory=True)
+FREE = Platform("host", "the host", prepare_change, marks_junk=JunkMark.ACTION, has_directory=True)
 """A platform without a limit."""
 
 
@@ -162,6 +162,6 @@ def test_a_finding_has_the_line_of_its_rule_and_the_name_of_its_platform() -> No
 
 
 def test_each_platform_has_its_own_findings() -> None:
-    others = [FREE._replace(name=name, label=f"the {name}", has_directory=False) for name in ("first", "second")]
+    others = [FREE._replace(name=name, title=f"the {name}", has_directory=False) for name in ("first", "second")]
     found = lint(make_policy({"when": {"sender_in_group": "g@example.com"}, "do": "drop"}), others)
     assert [(each.platform, f"the {each.platform} has no directory" in each.text) for each in found] == [("first", True), ("second", True)]

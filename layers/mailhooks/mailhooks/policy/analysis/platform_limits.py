@@ -55,7 +55,7 @@ def check_rule(each: EnabledRule, platform: Platform, domains: frozenset[str]) -
 def _check(case: _Case) -> _Remarks:
     platform, each = case.platform, case.each
     if platform.inbound_only and not each.may_apply_to("inbound"):
-        yield Severity.WARNING, f"never applies with {platform.label}, which gets inbound mail only"
+        yield Severity.WARNING, f"never applies with {platform.title}, which gets inbound mail only"
         return
     for name, action in each.iterate_actions():
         # A rule in report mode is checked as it will be enforced; its hold has a finding already.
@@ -82,7 +82,7 @@ def check_rules(rules: Iterable[EnabledRule], platform: Platform) -> Iterator[Fi
     if not platform.in_aws:
         users = list(dict.fromkeys(name for each in rules for name in _list_aws_users(each, platform)))
         if users:
-            text = f"with {platform.label}, {', '.join(users)} {'needs' if len(users) == 1 else 'need'} AWS credentials"
+            text = f"with {platform.title}, {', '.join(users)} {'needs' if len(users) == 1 else 'need'} AWS credentials"
             yield Finding("", text, Severity.NOTE, platform=platform.name)
 
 
@@ -120,7 +120,7 @@ def _check_verdict_count(rules: list[EnabledRule], platform: Platform, most: int
         room, number = most - adds, len(verdicts) + (not for_all <= verdicts)
         if number > room:
             text = (
-                f"{number} different verdicts are possible for {direction} mail, and a response to {platform.label} has at most {room}: "
+                f"{number} different verdicts are possible for {direction} mail, and a response to {platform.title} has at most {room}: "
                 "if a message needs more, the rarest bounce texts become one general text"
             )
             yield Finding("", text, platform=platform.name)
@@ -134,9 +134,9 @@ def _check_mark(case: _Case, action: Action) -> _Remarks:
     word = "junk" if is_junk else "bypass_spam_check"
     needed = platform.junk_needs if is_junk else platform.bypass_needs
     if platform.marks_junk is JunkMark.HEADER and case.each.may_apply_to("inbound"):
-        yield Severity.NOTE, f"{word} is a header field with {platform.label}: it needs {needed}"
+        yield Severity.NOTE, f"{word} is a header field with {platform.title}: it needs {needed}"
         if not platform.splits_copies and case.each.rule.condition.per_recipient:
-            where = f"an SMTP listener of {platform.label} (use LMTP)" if platform.splits_by_lmtp else platform.label
+            where = f"an SMTP listener of {platform.title} (use LMTP)" if platform.splits_by_lmtp else platform.title
             yield (
                 Severity.WARNING,
                 f"{word} for some recipients of a message has no effect with {where}, which passes on one copy: "
@@ -157,7 +157,7 @@ def _check_bounce(case: _Case, action: Action) -> _Remarks:
     if platform.ascii_bounces and not text.isascii():
         yield (
             Severity.NOTE,
-            f"its bounce text has characters beyond ASCII, and a reply of SMTP has none: {platform.label} writes it without accents, or "
+            f"its bounce text has characters beyond ASCII, and a reply of SMTP has none: {platform.title} writes it without accents, or "
             "with question marks",
         )
 
@@ -173,7 +173,7 @@ def _check_addition(case: _Case, action: Action) -> _Remarks:
     outside = [address for address in action.addresses if ascii_domain(address.rpartition("@")[2]) not in domains]
     if outside:
         more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
-        text = f"{platform.label} adds only recipients in the organization's domains to inbound mail, and not {outside[0]}{more}"
+        text = f"{platform.title} adds only recipients in the organization's domains to inbound mail, and not {outside[0]}{more}"
         yield Severity.WARNING, text
 
 
@@ -182,7 +182,7 @@ def _check_fields(case: _Case, action: Action) -> _Remarks:
     assert isinstance(action, ChangeHeaders)
     names = {name.lower() for name, _ in action.fields.add} | {name.lower() for name in action.fields.remove}
     for name in sorted(names & case.platform.replaced_fields):
-        yield Severity.NOTE, f"{name.title()} is replaced by {case.platform.label} where there is no next host"
+        yield Severity.NOTE, f"{name.title()} is replaced by {case.platform.title} where there is no next host"
 
 
 _FALLBACKS: Final = {OnTimeout.DELIVER: "Default", OnTimeout.BOUNCE: "Bounce", OnTimeout.DROP: "Drop"}
@@ -195,20 +195,20 @@ def _check_hold(case: _Case, action: Action) -> _Remarks:
     if platform.holds is HoldMethod.QUARANTINE:
         yield (
             Severity.WARNING,
-            f"with {platform.label}, hold puts the message into quarantine: approvers are not asked, timeout and on_timeout have no "
+            f"with {platform.title}, hold puts the message into quarantine: approvers are not asked, timeout and on_timeout have no "
             "effect, and the operator of the MTA releases it",
         )
     elif platform.sure_hold_s is not None and action.timeout_s > platform.sure_hold_s:
         yield (
             Severity.WARNING,
-            f"its hold of {action.timeout_s // 60} minutes may end without on_timeout: {platform.label}'s last attempt may come before. "
+            f"its hold of {action.timeout_s // 60} minutes may end without on_timeout: {platform.title}'s last attempt may come before. "
             f"Choose a timeout of at most {platform.sure_hold_s // 60}m, or the fallback action {_FALLBACKS[action.on_timeout]} in the "
             "flow rule",
         )
     elif platform.sender_retries:
         yield (
             Severity.NOTE,
-            f"with {platform.label}, a held message waits at the host that sends it: a sender that does not retry for "
+            f"with {platform.title}, a held message waits at the host that sends it: a sender that does not retry for "
             f"{action.timeout_s // 60} minutes gives up before",
         )
 
@@ -221,7 +221,7 @@ def _check_domains(case: _Case, name: str, value: Any) -> _Remarks:  # noqa: ARG
 def _name_domains(platform: Platform) -> str:
     if platform.has_directory:
         return "set organization.domains, or let the function ask WorkMail (POLICY_DIRECTORY=true)"
-    return f"set organization.domains, as {platform.label} has no directory"
+    return f"set organization.domains, as {platform.title} has no directory"
 
 
 def _check_directory(case: _Case, name: str, value: Any) -> _Remarks:
@@ -229,14 +229,14 @@ def _check_directory(case: _Case, name: str, value: Any) -> _Remarks:
     if not case.platform.has_directory and (name != "display_name" or (isinstance(value, dict) and "own_people" in value)):
         instead = "own_people" if name == "display_name" else name
         names = "equals: [...]" if name == "display_name" else "a list of addresses (list:NAME)"
-        yield Severity.WARNING, f"{instead} fails: {case.platform.label} has no directory. Write {names}"
+        yield Severity.WARNING, f"{instead} fails: {case.platform.title} has no directory. Write {names}"
 
 
 def _check_transaction(case: _Case, name: str, value: Any) -> _Remarks:  # noqa: ARG001 - the table's
     if case.platform.splits_recipients:
         yield (
             Severity.NOTE,
-            f"{name} reads the recipients of one SMTP transaction: the host before {case.platform.label} may send a message in several",
+            f"{name} reads the recipients of one SMTP transaction: the host before {case.platform.title} may send a message in several",
         )
 
 
@@ -252,7 +252,7 @@ def _check_authentication(case: _Case, name: str, value: Any) -> _Remarks:
             yield Severity.NOTE, f"{name} on outbound mail: {who} results to inbound mail only"
     elif platform.results_need:
         if only_ses := sorted(_SES_METHODS & value.keys() - platform.result_fields.keys()):
-            yield Severity.WARNING, f"{name} {' and '.join(only_ses)} never matches with {platform.label}: only Amazon SES adds the result"
+            yield Severity.WARNING, f"{name} {' and '.join(only_ses)} never matches with {platform.title}: only Amazon SES adds the result"
         if value.keys() - _SES_METHODS:
             yield Severity.NOTE, f"{name} needs {platform.results_need}"
 
@@ -262,7 +262,7 @@ def _check_read_field(case: _Case, name: str, value: Any) -> _Remarks:
     fields = [each["name"].lower() for each in (value if isinstance(value, list) else [value])]
     for field in fields:
         if case.platform.results_need and field.startswith("x-ses-"):
-            yield Severity.WARNING, f"{name} {field.title()}: only Amazon SES adds this field; with {case.platform.label} a sender wrote it"
+            yield Severity.WARNING, f"{name} {field.title()}: only Amazon SES adds this field; with {case.platform.title} a sender wrote it"
 
 
 ACTION_CHECKS: Final[dict[str, tuple[_ActionCheck, ...]]] = {
