@@ -75,7 +75,7 @@ class Services:
             case "appconfig":
                 app = self._configuration
             case "ses":
-                app = JSONResponse({"MessageId": "1"})
+                app = _accept_mail(request)
             case "states":
                 app = self._run_state_machine(request.headers["x-amz-target"], await request.json())
         if request.headers.get("x-amz-target") == TARGET:
@@ -100,6 +100,13 @@ class Services:
 
     async def _get_configuration(self, _request: Request) -> Response:
         return Response(POLICY, headers={"Next-Poll-Configuration-Token": "token"}, media_type="application/x-yaml")
+
+
+def _accept_mail(request: Request) -> Response:
+    if "x-www-form-urlencoded" in request.headers.get("content-type", ""):
+        result = "<SendBounceResult><MessageId>1</MessageId></SendBounceResult>"
+        return Response(f"<SendBounceResponse>{result}</SendBounceResponse>", media_type="text/xml")
+    return JSONResponse({"MessageId": "1"})
 
 
 @dataclass

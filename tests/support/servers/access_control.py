@@ -173,7 +173,7 @@ class AccessControl:
         if call.operation == "AssumeImpersonationRole":
             context["workmail:impersonationroleid"] = call.parameters["ImpersonationRoleId"]
         if call.service == "ses":
-            context["ses:fromaddress"] = call.parameters["FromEmailAddress"]
+            context["ses:fromaddress"] = _find_sender(call)
         if call.service == "events":
             context["events:source"] = call.parameters["Entries"][0]["Source"]
         if call.operation == "StartMailboxExportJob":
@@ -209,12 +209,14 @@ class AccessControl:
         if call.service == "workmailmessageflow":
             direction = {"INBOUND": "incoming", "OUTBOUND": "outgoing"}[self._workmail.store.get(given["messageId"]).direction]
             return [f"arn:aws:workmailmessageflow:{here}:message/{self._workmail.organization.id}/{direction}/{given['messageId']}"]
+        if "IndexName" in given:
+            return [f"arn:aws:dynamodb:{here}:table/{given['TableName']}/index/{given['IndexName']}"]
         if call.service == "events":
             names = [entry["EventBusName"] for entry in given["Entries"]]
             return [name if name.startswith("arn:") else f"arn:aws:events:{here}:event-bus/{name}" for name in names]
         if call.service == "ses":
             # The domain of the sender is the identity, and has a default configuration set.
-            names = [f"identity/{given['FromEmailAddress'].rpartition('@')[2]}", "configuration-set/default"]
+            names = [f"identity/{_find_sender(call).rpartition('@')[2]}", "configuration-set/default"]
             return [f"arn:aws:ses:{here}:{name}" for name in names]
         if call.service == "states":
             return [given["executionArn"] if call.operation == "DescribeExecution" else given["stateMachineArn"]]
@@ -238,9 +240,16 @@ def _list_actions(call: ApiCall, request: Request) -> list[str]:
     return [f"{call.service}:{call.operation}", *(["s3:PutObjectRetention"] if retention else [])]
 
 
+def _find_sender(call: ApiCall) -> str:
+    sender: str = call.parameters["BounceSender" if call.operation == "SendBounce" else "FromEmailAddress"]
+    return sender
+
+
 def _may_list(role: Role, call: ApiCall) -> bool:
     request = PolicyRequest("s3:ListBucket", f"arn:aws:s3:::{call.parameters['Bucket']}")
-    return any(right.decide(request).allowed for right in role.rights)
+    allowing = {right for right in role.rights if right.decide(request).allowed}
+    role.used |= allowing
+    return bool(allowing)
 
 
 async def _pass_on(app: ASGIApp, scope: Scope, body: bytes) -> Response:
