@@ -26,7 +26,7 @@ PLACES = {
     "samples/own-hook": "workmail_local/project/samples/own-hook",
 }
 """The folders of the clone, and where the wheel has them."""
-MADE = re.compile(r"(^|/)(__pycache__|prepared|prepared_\w+\.py)(/|$)")
+MADE = re.compile(r"(^|/)(__pycache__|aws/prepared|contract/prepared_\w+\.py)(/|$)")
 """What Python and `mailhooks.prepare` write into the folders of a clone."""
 
 
