@@ -44,6 +44,7 @@ def rename(block: str, name: str) -> str:
 def test_a_function_more_breaks_no_check_of_the_template(tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".*", "__pycache__", "node_modules", Path(__file__).name))
+    shutil.copy(ROOT / ".dockerignore", project)
     for name in ("greeter", "calm"):
         add_function(project, name)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (project / "layers/mailhooks", project)))}
