@@ -232,6 +232,24 @@ class LocalAws(Lifecycle):
             BillingMode="PAY_PER_REQUEST",
         )
 
+    def make_received_table(self, name: str) -> None:
+        """Create a table of `mailhooks.ses.message_table`. It is removed with this instance."""
+        self._tables.append(name)
+        types = {"pk": "S", "q": "S", "due": "N"}
+        self._dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": each, "AttributeType": kind} for each, kind in types.items()],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "due",
+                    "KeySchema": [{"AttributeName": "q", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
     def _make_table(self, name: str, *, sort_key: str) -> None:
         """Create a table with a sort key of a type: N for numbers, S for texts."""
         self._dynamodb.create_table(

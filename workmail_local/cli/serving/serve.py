@@ -29,7 +29,7 @@ from workmail_local.config.samples import Sample, load_samples
 from workmail_local.config.web import read_names, read_path
 from workmail_local.console.style import Style
 from workmail_local.console.text_columns import escape_controls
-from workmail_local.containers import sample_push
+from workmail_local.containers import sample_push, sample_ses
 from workmail_local.containers.endpoint import ContainerEndpoint
 from workmail_local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from workmail_local.errors import InvalidArgument, InvalidSample, LocalError
@@ -214,6 +214,7 @@ class _Servers(Lifecycle):
             url = self._stack.enter_context(ContainerEndpoint(wm.make_one_endpoint(), options.containers_port)).url
         sample_calendars.publish_configuration(wm, url, sample_calendars.SECRET_IN_CONTAINERS)
         sample_push.publish(wm)
+        sample_ses.publish(wm, options.events / "ses")
         wm.make_bucket(_EXPORT_BUCKET)
         if options.lambda_endpoint:
             # Rules call the function there, with the name of the secret in workmail.toml.
