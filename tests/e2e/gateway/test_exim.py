@@ -86,19 +86,22 @@ class Server(NamedTuple):
         with smtplib.SMTP("127.0.0.1", self.ports[port]) as client:
             client.sendmail(sender, recipients, f"From: {sender}\r\nTo: {', '.join(recipients)}\r\nSubject: Offer\r\n\r\nHello\r\n")
 
-    def wait_for_mail(self, count: int) -> dict[str, Message]:
-        """Wait for a number of delivered messages, and return them by recipient."""
-        wait_until(lambda: len(self.read_mail()) == count, 60)
-        return {str(message["Envelope-to"]): message for message in self.read_mail()}
+    def wait_for_mail(self, *recipients: str) -> dict[str, Message]:
+        """Wait until each of these recipients has a message, and return all delivered messages by recipient."""
+        wait_until(lambda: set(recipients) <= self.read_mail().keys(), 60)
+        return self.read_mail()
 
-    def read_mail(self) -> list[Message]:
-        """Return the delivered messages."""
+    def read_mail(self) -> dict[str, Message]:
+        """Return the delivered messages by recipient. Each recipient has at most one."""
         path = self.folder / "spool" / "mailbox"
         # The class would make the file, which Exim's user could not write.
         if not path.exists():
-            return []
+            return {}
         with closing(mailbox.mbox(path)) as opened:
-            return list(opened)
+            messages = list(opened)
+        found = {str(message["Envelope-to"]): message for message in messages}
+        assert len(found) == len(messages)
+        return found
 
 
 def find_free_ports() -> dict[str, int]:
@@ -163,7 +166,10 @@ def server(program: Path, tmp_path: Path) -> Iterator[Server]:
 def test_inbound_mail_passes_the_policy_once_and_only_for_recipients_who_get_it(server: Server) -> None:
     server.send("25", "nora@example.net", "ana@example.com", "closed@example.com", "ben@example.com")
 
-    delivered = server.wait_for_mail(2)
+    delivered = server.wait_for_mail("ana@example.com", "ben@example.com")
+    # Exim may have delivered its bounce to the sender already, or may not be able to write one, as it gives up its rights with -C.
+    bounce = delivered.pop("nora@example.net", None)
+    assert bounce is None or bounce["Auto-Submitted"] == "auto-replied"
     assert set(delivered) == {"ana@example.com", "ben@example.com"}
     for message in delivered.values():
         assert message["Subject"] == "[EXTERNAL] Offer"
@@ -173,6 +179,6 @@ def test_inbound_mail_passes_the_policy_once_and_only_for_recipients_who_get_it(
 def test_mail_of_users_passes_the_outbound_listener(server: Server) -> None:
     server.send("587", "ana@example.com", "ben@example.com")
 
-    [message] = server.wait_for_mail(1).values()
+    [message] = server.wait_for_mail("ben@example.com").values()
     assert message["Subject"] == "Offer"
     assert "l=outbound" in message["X-Mailhooks-Checked"]
