@@ -216,6 +216,10 @@ class NextHostConnection:
     def close(self) -> None:
         """End the connection. A message whose end was not sent is not accepted."""
         if self._client is not None:
+            transport = self._client.transport
+            if isinstance(transport, asyncio.WriteTransport) and transport.get_write_buffer_size():
+                # Without this it stays open until the host has read the rest of the message, which it may never do.
+                transport.abort()
             self._client.close()
         self._client = None
         self._has_transaction = False

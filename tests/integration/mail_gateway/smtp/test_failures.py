@@ -1,5 +1,6 @@
 """Slow, silent and broken peers: no message is lost, and none delays another."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -135,6 +136,36 @@ def test_an_answer_before_the_end_of_a_message_ends_it(reply: bytes, expected: s
         client.greet()
         client.begin(SENDER, ANA)
         assert client.data(MESSAGE + LARGE * 12_000).startswith(expected)
+
+
+def test_a_connection_to_a_host_that_stops_reading_is_closed() -> None:
+    checked = threading.Event()
+
+    def refuse(connection: socket.socket) -> None:
+        connection.recv(1000)
+        checked.wait(0.5)  # until no buffer has room for more
+        connection.sendall(b"552 5.3.4 Too large\r\n")
+        assert checked.wait(20)
+
+    with (
+        script_host(*UP_TO_DATA, refuse) as port,
+        run_listener(make_configuration(port)) as gateway,
+        gateway.connect(timeout=20.0) as client,
+    ):
+
+        def is_open() -> bool:
+            transports: list[asyncio.BaseTransport] = list(getattr(gateway.loop, "_transports").values())  # noqa: B009 - no public way
+            sockets = [each.get_extra_info("socket") for each in transports if each.get_extra_info("peername")[1] == port]
+            return any(each.fileno() >= 0 for each in sockets)
+
+        client.greet()
+        client.begin(SENDER, ANA)
+        assert is_open()
+        assert client.data(MESSAGE + LARGE * 12_000) == "552 5.3.4 Too large"
+        try:
+            wait_until(lambda: not is_open(), 5)
+        finally:
+            checked.set()
 
 
 def test_a_reply_too_many_is_not_the_answer_to_the_content() -> None:
