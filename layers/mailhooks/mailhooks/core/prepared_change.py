@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, Self
 
 from mailhooks.content.change import Change
-from mailhooks.mime.edits import Edit, splice_pieces
+from mailhooks.mime.edits import Edit, size_after, splice_pieces
 from mailhooks.mime.message import Defect, Message
 from mailhooks.mime.text.wrapping import close_multiparts
 
@@ -56,7 +56,7 @@ class PreparedChange:
     @property
     def size(self) -> int:
         """The size of the changed message in octets."""
-        return len(self.message.raw) + sum(len(edit.new) - (edit.end - edit.start) for edit in self.edits)
+        return size_after(self.message.raw, self.edits)
 
     def pieces(self) -> list[bytes | memoryview]:
         """Return the changed message, not joined: a second copy of a large message may not fit into the function's memory."""

@@ -107,6 +107,7 @@ def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts:
     """Return the same for edits that are not applied yet: faster, and without a second copy of the message."""
     original = message.raw
     edits = sorted(edits, key=lambda edit: (edit.start, edit.end))
+    # Not by `size_after`: a call into another module more, in the path of each message.
     size = len(original) + sum(len(edit.new) - (edit.end - edit.start) for edit in edits)
     found = [Rejection(Code.TOO_LARGE, before=len(original) > MAX_MESSAGE_BYTES)] if size > MAX_MESSAGE_BYTES else []
     # The first long line alone: such a message often has thousands of them.

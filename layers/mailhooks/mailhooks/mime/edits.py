@@ -30,6 +30,15 @@ class CannotEdit(Exception):
         self.reason = reason
 
 
+def size_after(raw: bytes, edits: Iterable[Edit]) -> int:
+    """Return the octets of `raw` with its edits.
+
+    >>> size_after(b"Subject: Hi", [Edit(9, 9, b"[X] "), Edit(0, 7, b"Title")])
+    13
+    """
+    return len(raw) + sum(len(edit.new) - (edit.end - edit.start) for edit in edits)
+
+
 def splice(raw: bytes, edits: Iterable[Edit]) -> bytes:
     """Return `raw` with its edits, all in offsets of `raw`. Insertions at the same place keep their order. No edits: `raw` itself.
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from mailhooks.actions import ActionType
 from mailhooks.address_patterns import canonical
 from mailhooks.errors import PermanentError
-from mailhooks.mime.edits import Edit, splice_pieces
+from mailhooks.mime.edits import Edit, size_after, splice_pieces
 from mailhooks.relay.dsn import may_bounce, write_bounce
 from mailhooks.relay.listener import Listener
 from mailhooks.relay.outgoing import OutgoingMessage
@@ -32,7 +32,7 @@ class Copy:
     @property
     def size(self) -> int:
         """The size of this copy in octets."""
-        return len(self.content) + sum(len(edit.new) - (edit.end - edit.start) for edit in self.edits)
+        return size_after(self.content, self.edits)
 
     def pieces(self) -> list[bytes | memoryview]:
         """Return this copy, not joined: a second copy of a large message may not fit into memory."""
