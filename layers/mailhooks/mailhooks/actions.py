@@ -56,3 +56,6 @@ class Action:
 
 
 DEFAULT: Final = Action(ActionType.DEFAULT)
+
+COMMON_BOUNCE_TEXT: Final = "This message was refused by a rule of the recipient's or sender's organization."
+"""The text of a bounce without one of its own."""

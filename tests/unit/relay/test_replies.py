@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhooks.actions import COMMON_BOUNCE_TEXT
 from mailhooks.relay import replies
-from mailhooks.relay.replies import BOUNCE_TEXT, bounce_reply
+from mailhooks.relay.replies import bounce_reply
 
 
 def test_the_examples_in_the_documentation_hold() -> None:
@@ -23,9 +24,9 @@ def test_the_examples_in_the_documentation_hold() -> None:
         ("550 5.1.1 No such user.", "550 5.1.1 No such user."),
         ("554 Not now.", "550 5.7.1 Not now."),
         ("4.2.2 is the version", "550 5.7.1 4.2.2 is the version"),
-        ("", f"550 5.7.1 {BOUNCE_TEXT}"),
-        (" \r\n ", f"550 5.7.1 {BOUNCE_TEXT}"),
-        ("5.1.1 ", f"550 5.1.1 {BOUNCE_TEXT}"),
+        ("", f"550 5.7.1 {COMMON_BOUNCE_TEXT}"),
+        (" \r\n ", f"550 5.7.1 {COMMON_BOUNCE_TEXT}"),
+        ("5.1.1 ", f"550 5.1.1 {COMMON_BOUNCE_TEXT}"),
         ("One.\n\nTwo.\r\nThree.", "550-5.7.1 One.\r\n550-5.7.1 Two.\r\n550 5.7.1 Three."),
         ("Überweisung an „Bo“", '550 5.7.1 Uberweisung an "Bo"'),
         ("機密", "550 5.7.1 ?"),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from mailhooks.actions import DEFAULT, Action, ActionType
+from mailhooks.actions import COMMON_BOUNCE_TEXT, DEFAULT, Action, ActionType
 from mailhooks.address_patterns import canonical
 from mailhooks.core.decision import Decision
 from mailhooks.core.evaluator import PolicyEvaluator
@@ -30,7 +30,6 @@ from mailhooks.relay.listener import Listener
 from mailhooks.relay.mark import FIELD_NAME, Marker
 from mailhooks.relay.outgoing import OutgoingMessage
 from mailhooks.relay.received import Received, make_envelope
-from mailhooks.relay.replies import BOUNCE_TEXT
 from mailhooks.relay.report import Record, Reporter
 from mailhooks.relay.trace_fields import MAX_RECEIVED, count_received, make_ids, write_received
 from mailhooks.report_names import HoldState, LogKey
@@ -182,7 +181,9 @@ class _Evaluation:
             received=received,
             listener=listener,
             deliver=deliver,
-            bounced={each: action.bounce_message or BOUNCE_TEXT for each, action in actions.items() if action.type is ActionType.BOUNCE},
+            bounced={
+                each: action.bounce_message or COMMON_BOUNCE_TEXT for each, action in actions.items() if action.type is ActionType.BOUNCE
+            },
             dropped=tuple(each for each, action in actions.items() if action.type is ActionType.DROP),
             replaced_by=_find_replacements(decision, actions, added),
             actions={each: _known_action(action, listener) for each, action in actions.items()},

@@ -4,10 +4,8 @@ import re
 import textwrap
 from typing import Final, NamedTuple
 
+from mailhooks.actions import COMMON_BOUNCE_TEXT
 from mailhooks.mime.transliteration import transliterate
-
-BOUNCE_TEXT: Final = "This message was refused by a rule of the recipient's or sender's organization."
-"""The text of a bounce without one."""
 
 _STATUS: Final = "5.7.1"
 """RFC 3463 section 3.8, "Delivery not authorized, message refused"."""
@@ -49,12 +47,12 @@ def bounce_reply(text: str) -> Reply:
     elif code := _CODE.match(text):
         text = text[code.end() :]
     lines: list[str] = []
-    for line in _LINE_ENDS.split(text if text.strip() else BOUNCE_TEXT):
+    for line in _LINE_ENDS.split(text if text.strip() else COMMON_BOUNCE_TEXT):
         lines += textwrap.wrap(_to_ascii(line), _MAX_LINE)
         if len(lines) > _MAX_LINES:
             lines[_MAX_LINES - 1 :] = ["[...]"]
             break
-    return Reply(550, enhanced, tuple(lines) or (BOUNCE_TEXT,))
+    return Reply(550, enhanced, tuple(lines) or (COMMON_BOUNCE_TEXT,))
 
 
 def _to_ascii(line: str) -> str:

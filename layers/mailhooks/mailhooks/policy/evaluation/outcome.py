@@ -18,7 +18,7 @@ from mailhooks.report_names import HoldState
 if TYPE_CHECKING:
     from mailhooks.platform import Platform
 
-_COMMON_BOUNCE: Final = actions.Action(ActionType.BOUNCE, "This message was refused by a rule of the recipient's or sender's organization.")
+_COMMON_BOUNCE: Final = actions.Action(ActionType.BOUNCE, actions.COMMON_BOUNCE_TEXT)
 """Replaces bounce texts that exceed the number of actions of a platform."""
 
 _NO_DECISION: Final = "there was no decision in time"
