@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from mailhooks.content.change import Change
@@ -27,6 +27,13 @@ class HoldMethod(StrEnum):
     """The message is evaluated again until there is a decision."""
     QUARANTINE = "quarantine"
     """The platform keeps it until an operator releases it; no approver is asked."""
+
+
+SES_AUTHSERV_IDS: Final = frozenset({"amazonses.com"})
+"""The authserv-id of Amazon SES, which receives mail for WorkMail too (SES guide, "Email authentication verdicts")."""
+
+SES_RESULT_FIELDS: Final = MappingProxyType({"spf": "received-spf", "spam": "x-ses-spam-verdict", "virus": "x-ses-virus-verdict"})
+"""The `result_fields` of a platform whose mail Amazon SES receives."""
 
 
 class Platform(NamedTuple):

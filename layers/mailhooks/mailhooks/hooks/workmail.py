@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
-from mailhooks.platform import JunkMark, Platform
+from mailhooks.platform import SES_AUTHSERV_IDS, SES_RESULT_FIELDS, JunkMark, Platform
 
 if TYPE_CHECKING:
     from mailhooks.content.change import Change
@@ -37,9 +37,8 @@ WORKMAIL: Final = Platform(
     max_recipients=MAX_RECIPIENTS,
     max_message_octets=MAX_MESSAGE_BYTES,
     marks_junk=JunkMark.ACTION,
-    # Amazon SES receives WorkMail's mail (SES guide, "Email authentication verdicts").
-    authserv_ids=frozenset({"amazonses.com"}),
-    result_fields={"spf": "received-spf", "spam": "x-ses-spam-verdict", "virus": "x-ses-virus-verdict"},
+    authserv_ids=SES_AUTHSERV_IDS,
+    result_fields=SES_RESULT_FIELDS,
     sure_hold_s=_SURE_HOLD_S,
     fetches_content=True,
     has_directory=True,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mailhooks.core.prepared_change import prepare_change
-from mailhooks.platform import HoldMethod, Platform
+from mailhooks.platform import SES_AUTHSERV_IDS, SES_RESULT_FIELDS, HoldMethod, Platform
 
 _RESULTS: Final = "authserv_ids of the listener, the hosts whose Authentication-Results is believed"
 _JUNK: Final = "junk_header of the listener"
@@ -47,9 +47,8 @@ SES: Final = Platform(
     "ses",
     "the function ses",
     prepare_change,
-    # SES receives the mail (SES guide, "Email authentication verdicts").
-    authserv_ids=frozenset({"amazonses.com"}),
-    result_fields={"spf": "received-spf", "spam": "x-ses-spam-verdict", "virus": "x-ses-virus-verdict"},
+    authserv_ids=SES_AUTHSERV_IDS,
+    result_fields=SES_RESULT_FIELDS,
     inbound_only=True,
     junk_needs="the setting JUNK_HEADER",
     bypass_needs="the setting BYPASS_HEADER, and a next host that honours it: Amazon SES has checked the message before",
