@@ -1,11 +1,14 @@
 """The evaluator in force, which a listener asks for at each message."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from mailhooks.deadline import Deadline
 from mailhooks.relay.disposition import Disposition
 from mailhooks.relay.received import Received
+
+EVALUATION_S: Final = 60.0
+"""Seconds for the evaluation of a message, with its calls to other services. A client waits ten minutes (RFC 5321 section 4.5.3.2.6)."""
 
 
 class Evaluator(Protocol):

@@ -12,21 +12,15 @@ from mail_gateway.milter.notifications import SenderNotifier
 from mail_gateway.milter.protocol import Option, Packet, ProtocolError, reply
 from mail_gateway.milter.session import MilterMessage, MilterSession
 from mail_gateway.report import GatewayLog
-from mail_gateway.slot import EvaluatorSlot
+from mail_gateway.slot import EVALUATION_S, EvaluatorSlot
 from mail_gateway.smtp.next_host import DEFAULT_TIMEOUTS, Timeouts, Withdrawn
-from mail_gateway.smtp.replies import make_reply, read_reply
+from mail_gateway.smtp.replies import TOO_LARGE, make_reply, reply_to_error
 from mail_gateway.sockets import listen, may_connect
+from mail_gateway.stopping import end_connections
 from mailhooks.deadline import Deadline
 from mailhooks.relay.errors import Refused, TryAgain
 from mailhooks.relay.replies import Reply
 
-EVALUATION_S: Final = 60.0
-"""Seconds for the evaluation of a message, with its calls to other services."""
-
-_POLL_S: Final = 0.02
-"""Seconds between two looks at the connections while the server stops."""
-
-_TOO_LARGE: Final = make_reply(552, "5.3.4", "The message is too large")
 _TRY_AGAIN: Final = make_reply(451, "4.3.0", "The message cannot be checked now, try again later")
 
 
@@ -73,20 +67,8 @@ class MilterListener:
             self._server = await asyncio.start_server(self._serve, sock=self._socket)
 
     async def stop(self, wait_s: float) -> None:
-        """Stop to accept connections, and end them. A mail server without an answer asks its client to try again.
-
-        Args:
-            wait_s: seconds until messages that are being evaluated have their answers; then the rest is cut off.
-        """
-        if self._server:
-            self._server.close()
-        ends = asyncio.get_running_loop().time() + wait_s
-        # Again and again: a connection may have been accepted in the meantime.
-        while self._connections:
-            is_late = asyncio.get_running_loop().time() >= ends
-            for connection in self._connections:
-                connection.cut_off() if is_late else connection.stop()
-            await asyncio.sleep(_POLL_S)
+        """End the connections, as `end_connections`. A mail server without an answer asks its client to try again."""
+        await end_connections(self._server, self._connections, wait_s)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection, and close it."""
@@ -116,10 +98,8 @@ class MilterListener:
         except Withdrawn:
             self._log.warn("a message is not answered", "the mail server did not wait")
             raise
-        except TryAgain as error:
-            return [_to_packet(read_reply(451, error.text))]
-        except Refused as error:
-            return [_to_packet(make_reply(error.code, error.enhanced, error.text))]
+        except (TryAgain, Refused) as error:
+            return [_to_packet(reply_to_error(error))]
         except Exception as error:  # noqa: BLE001 - the client keeps the message after any error
             self._log.warn("a message is not accepted", type(error).__name__)
             return [_to_packet(_TRY_AGAIN)]
@@ -127,7 +107,7 @@ class MilterListener:
     async def _carry_out(self, message: MilterMessage, options: Option, is_waiting: Callable[[], bool]) -> Iterable[Packet]:
         if message.is_too_large:
             self._log.warn("a message is refused", "it is too large")
-            return [_to_packet(_TOO_LARGE)]
+            return [_to_packet(TOO_LARGE)]
         run = asyncio.get_running_loop().run_in_executor
         evaluator = self.slot.evaluator
 

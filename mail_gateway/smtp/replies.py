@@ -4,6 +4,7 @@ import re
 import textwrap
 from typing import Final
 
+from mailhooks.relay.errors import Refused, TryAgain
 from mailhooks.relay.replies import Reply
 
 _LINE_CHARACTERS: Final = 480
@@ -25,6 +26,11 @@ def read_reply(code: int, text: str) -> Reply:
     return make_reply(code, enhanced, "\n".join(_STATUS.sub("", line, count=1) for line in text.splitlines()))
 
 
+def reply_to_error(error: TryAgain | Refused) -> Reply:
+    """Return the reply to a client whose message is not accepted."""
+    return read_reply(451, error.text) if isinstance(error, TryAgain) else make_reply(error.code, error.enhanced, error.text)
+
+
 def is_positive(reply: Reply) -> bool:
     """Return whether the command was carried out."""
     return 200 <= reply.code < 300
@@ -33,3 +39,6 @@ def is_positive(reply: Reply) -> bool:
 def is_transient(reply: Reply) -> bool:
     """Return whether the client may try again."""
     return 400 <= reply.code < 500
+
+
+TOO_LARGE: Final = make_reply(552, "5.3.4", "The message is too large")

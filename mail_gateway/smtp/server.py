@@ -7,19 +7,17 @@ from typing import Final
 
 from mail_gateway.config import ListenerConfiguration
 from mail_gateway.report import GatewayLog
-from mail_gateway.slot import EvaluatorSlot
+from mail_gateway.slot import EVALUATION_S, EvaluatorSlot
 from mail_gateway.smtp.next_host import DEFAULT_TIMEOUTS, HostLimits, NextHostConnection, Timeouts, Withdrawn
 from mail_gateway.smtp.passing_on import FALSE_END, Checked, check_copies
 from mail_gateway.smtp.session import GatewaySession, SessionServices
 from mail_gateway.sockets import listen, may_connect
+from mail_gateway.stopping import end_connections
 from mail_gateway.tls import make_client_context, make_server_context
 from mailhooks.deadline import Deadline
 from mailhooks.relay.errors import Refused
 from mailhooks.relay.received import Received
 from mailhooks.relay.smtp_data import has_false_end
-
-EVALUATION_S: Final = 60.0
-"""Seconds for the evaluation of a message, with its calls to other services. A client waits ten minutes (RFC 5321 section 4.5.3.2.6)."""
 
 _NOT_ALLOWED: Final = b"554 5.7.1 This host may not connect here\r\n"
 _TOO_MANY: Final = b"421 4.3.2 Too many connections, try again later\r\n"
@@ -61,21 +59,8 @@ class SmtpListener:
         self._server = await asyncio.get_running_loop().create_server(self._create_session, sock=self._socket)
 
     async def stop(self, wait_s: float) -> None:
-        """Stop to accept connections, end those that wait for a command, and wait until messages under way are answered.
-
-        Args:
-            wait_s: seconds; then the rest is cut off. A client without a reply keeps its message.
-        """
-        if self._server:
-            self._server.close()
-        ends = asyncio.get_running_loop().time() + wait_s
-        sessions = self._services.sessions
-        while sessions and asyncio.get_running_loop().time() < ends:
-            for session in list(sessions):
-                session.stop()
-            await asyncio.sleep(_POLL_S)
-        for session in list(sessions):
-            session.cut_off()
+        """End the connections, as `end_connections`, and those to the next host."""
+        await end_connections(self._server, self._services.sessions, wait_s)
         await asyncio.gather(*self._services.tasks)
 
     def _create_session(self) -> GatewaySession:
@@ -111,7 +96,3 @@ class SmtpListener:
             return checked
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, evaluate)
-
-
-_POLL_S: Final = 0.05
-"""Seconds between two looks at the sessions while the server stops."""

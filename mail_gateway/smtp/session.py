@@ -27,7 +27,7 @@ from mail_gateway.smtp.connection import EnhancedSmtp
 from mail_gateway.smtp.content import read_content
 from mail_gateway.smtp.next_host import HostLimits, NextHostConnection, NextHostFailed, Withdrawn
 from mail_gateway.smtp.passing_on import Checked, PassingOn, SentReports, Transaction
-from mail_gateway.smtp.replies import is_positive, make_reply, read_reply
+from mail_gateway.smtp.replies import TOO_LARGE, is_positive, make_reply, reply_to_error
 from mail_gateway.tls import has_name
 from mailhooks.relay.errors import Refused, TryAgain
 from mailhooks.relay.received import Received
@@ -52,7 +52,6 @@ _CALLS: Final = {"NOOP": 1000, "RSET": 10_000, "HELP": 100, "VRFY": 100, "HELO":
 STOPPING: Final = b"421 4.3.2 This host is being stopped, try again later\r\n"
 """RFC 5321 section 3.8."""
 
-_TOO_LARGE: Final = make_reply(552, "5.3.4", "The message is too large")
 _TRY_AGAIN: Final = make_reply(451, "4.3.0", "The message cannot be passed on now, try again later")
 _NOT_SMTP: Final = "502 5.5.1 This command is not offered"
 _IN_TRANSACTION: Final = "503 5.5.1 MAIL has begun a message already"
@@ -332,11 +331,9 @@ class GatewaySession(EnhancedSmtp):
         try:
             if content is not None:
                 return await self._pass_on(transaction, content)
-            reply = _TOO_LARGE
-        except TryAgain as error:
-            reply = read_reply(451, error.text)
-        except Refused as error:
-            reply = make_reply(error.code, error.enhanced, error.text)
+            reply = TOO_LARGE
+        except (TryAgain, Refused) as error:
+            reply = reply_to_error(error)
         except Withdrawn:
             self._services.log.warn("a message is not passed on", "the client did not wait")
             raise
