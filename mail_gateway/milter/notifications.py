@@ -5,10 +5,9 @@ from typing import Final
 
 from mail_gateway.config import ListenerConfiguration
 from mail_gateway.report import GatewayLog
-from mail_gateway.smtp.commands import MailParameters
 from mail_gateway.smtp.next_host import NextHostConnection, NextHostFailed, Timeouts
-from mail_gateway.smtp.passing_on import SentReports
 from mail_gateway.smtp.replies import is_positive, is_transient, make_reply
+from mail_gateway.smtp.reports import REPORT_REFUSED, SentReports, send_report
 from mail_gateway.tls import make_client_context
 from mailhooks.relay.disposition import Disposition
 from mailhooks.relay.replies import Reply
@@ -44,8 +43,7 @@ class SenderNotifier:
         Raises:
             Withdrawn: of `mail_gateway.smtp.next_host`: the mail server does not wait.
         """
-        key = (disposition.invocation_id, *sorted(recipients))
-        report = None if key in self._sent else disposition.bounce_report(recipients)
+        report = self._sent.find_unsent(disposition, recipients)
         if report is None:
             return None
         host = self._configuration.next_host
@@ -54,23 +52,15 @@ class SenderNotifier:
             return _NO_NEXT_HOST
         connection = NextHostConnection(host, self._configuration.listener.host_name, self._context, self._timeouts)
         try:
-            reply = await _send(connection, report, disposition.received.mail_from, is_waiting)
+            sender = disposition.received.mail_from
+            reply = await send_report(connection, report.content, sender, is_waiting, smtputf8=not sender.isascii())
         except NextHostFailed as error:
             self._log.warn(_NOT_NOTIFIED, error.reason, invocation_id=disposition.invocation_id)
             return error.reply
         finally:
             await connection.quit()
         if is_positive(reply):
-            self._sent.add(key)
+            self._sent.add(report)
             return None
-        reason = "the next host refuses the delivery status notification"
-        self._log.warn(_NOT_NOTIFIED, reason, invocation_id=disposition.invocation_id)
+        self._log.warn(_NOT_NOTIFIED, REPORT_REFUSED, invocation_id=disposition.invocation_id)
         return reply if is_transient(reply) else None
-
-
-async def _send(connection: NextHostConnection, report: bytes, sender: str, is_waiting: Callable[[], bool]) -> Reply:
-    """Send a notification with a null reverse-path (RFC 3464 section 2). Raises NextHostFailed, Withdrawn."""
-    reply = await connection.begin("", MailParameters(len(report), "" if report.isascii() else "8BITMIME", not sender.isascii()), {})
-    if is_positive(reply):
-        reply = await connection.add_recipient(sender)
-    return await connection.send([report], is_waiting) if is_positive(reply) else reply

@@ -1,6 +1,5 @@
 """Passes an evaluated message on, and answers the client: in transactions with the next host, one for each copy of the message."""
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -8,6 +7,7 @@ from typing import Final
 from mail_gateway.smtp.commands import MailParameters
 from mail_gateway.smtp.next_host import HostLimits, NextHostConnection, NextHostFailed
 from mail_gateway.smtp.replies import is_positive, is_transient, make_reply
+from mail_gateway.smtp.reports import REPORT_REFUSED, SentReports, send_report
 from mailhooks.errors import PermanentError
 from mailhooks.relay.disposition import Copy, Disposition
 from mailhooks.relay.replies import Reply, bounce_reply
@@ -17,7 +17,6 @@ OK: Final = make_reply(250, "2.0.0", "Ok")
 NOT_ASCII: Final = make_reply(554, "5.6.3", "The next host does not accept 8BITMIME, which the message needs")  # RFC 6152 section 3
 FALSE_END: Final = make_reply(550, "5.6.0", "The message has a lone dot next to NUL or to a line end that is not CRLF")
 _REFUSED_LATE: Final = "The mail server of this recipient refused the message."
-_MAX_REPORTS: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -83,25 +82,6 @@ def _find_problem(disposition: Disposition, copies: tuple[Copy, ...], limits: Ho
     if limits.max_octets and len(content) <= limits.max_octets < max((copy.size for copy in copies), default=0):
         return "the next host does not accept the size of the changed message"
     return ""
-
-
-class SentReports:
-    """Remembers the delivery status notifications that the next host has accepted, so that a retry of a client does not send them again.
-
-    Only in memory: after a restart, a notification with the same Message-ID is sent twice.
-    """
-
-    def __init__(self) -> None:
-        self._keys: OrderedDict[tuple[str, ...], None] = OrderedDict()
-
-    def __contains__(self, key: tuple[str, ...]) -> bool:
-        return key in self._keys
-
-    def add(self, key: tuple[str, ...]) -> None:
-        """Remember a notification. Of more than `_MAX_REPORTS`, the oldest is forgotten."""
-        self._keys[key] = None
-        if len(self._keys) > _MAX_REPORTS:
-            self._keys.popitem(last=False)
 
 
 class PassingOn:
@@ -244,25 +224,18 @@ class PassingOn:
         Raises:
             NextHostFailed: as its commands.
         """
-        key = (self._disposition.invocation_id, *sorted(recipients))
-        if not recipients or key in self._sent:
-            return None
-        report = self._disposition.bounce_report(recipients)
+        report = self._sent.find_unsent(self._disposition, recipients)
         if report is None:
             return None
         self._used = True
-        parameters = MailParameters(len(report), "" if report.isascii() else "8BITMIME", self._transaction.parameters.smtputf8)
-        reply = await self._host.begin("", parameters, {})
-        if is_positive(reply):
-            reply = await self._host.add_recipient(self._transaction.sender)
-        if is_positive(reply):
-            reply = await self._host.send([report], self._may_end)
+        transaction = self._transaction
+        reply = await send_report(self._host, report.content, transaction.sender, self._may_end, smtputf8=transaction.parameters.smtputf8)
         if is_transient(reply):
             return reply
         if is_positive(reply):
-            self._sent.add(key)
+            self._sent.add(report)
         else:
-            self.notes.append("the next host refuses the delivery status notification")
+            self.notes.append(REPORT_REFUSED)
         return None
 
     async def _try(self, work: Awaitable[Reply | None]) -> Reply | None:

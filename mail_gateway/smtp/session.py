@@ -26,8 +26,9 @@ from mail_gateway.smtp.commands import (
 from mail_gateway.smtp.connection import EnhancedSmtp
 from mail_gateway.smtp.content import read_content
 from mail_gateway.smtp.next_host import HostLimits, NextHostConnection, NextHostFailed, Withdrawn
-from mail_gateway.smtp.passing_on import Checked, PassingOn, SentReports, Transaction
+from mail_gateway.smtp.passing_on import Checked, PassingOn, Transaction
 from mail_gateway.smtp.replies import TOO_LARGE, is_positive, make_reply, reply_to_error
+from mail_gateway.smtp.reports import SentReports
 from mail_gateway.tls import has_name
 from mailhooks.relay.errors import Refused, TryAgain
 from mailhooks.relay.received import Received
