@@ -8,8 +8,8 @@ from mail_gateway.smtp.commands import MailParameters
 from mail_gateway.smtp.next_host import HostLimits, NextHostConnection, NextHostFailed
 from mail_gateway.smtp.replies import is_positive, is_transient, make_reply
 from mail_gateway.smtp.reports import REPORT_REFUSED, SentReports, send_report
-from mailhooks.errors import PermanentError
 from mailhooks.relay.disposition import Copy, Disposition
+from mailhooks.relay.errors import CannotPassOn
 from mailhooks.relay.replies import Reply, bounce_reply
 from mailhooks.relay.smtp_data import has_false_end, is_ascii
 
@@ -52,10 +52,6 @@ class Checked:
     disposition: Disposition
     copies: tuple[Copy, ...]
     needs_8bitmime: bool
-
-
-class CannotPassOn(PermanentError):
-    """The next host cannot get the changed message."""
 
 
 def check_copies(disposition: Disposition, limits: HostLimits, *, split: bool) -> Checked:

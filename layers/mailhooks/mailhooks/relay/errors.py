@@ -1,6 +1,6 @@
-"""The answers to a client whose message is not passed on. Their texts are for an SMTP reply: they quote no content and no address."""
+"""Why a message, or its change, is not passed on. The texts, most of them for an SMTP reply, quote no content and no address."""
 
-from mailhooks.errors import MailhooksError
+from mailhooks.errors import MailhooksError, PermanentError
 
 
 class TryAgain(MailhooksError):
@@ -31,3 +31,7 @@ class Refused(MailhooksError):
         self.code = code
         self.enhanced = enhanced
         self.text = text
+
+
+class CannotPassOn(PermanentError):
+    """The next host cannot get the changed message. Its reason is for `Disposition.without_change`."""

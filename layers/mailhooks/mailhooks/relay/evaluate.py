@@ -95,7 +95,7 @@ class _Evaluation:
     def run(self, deadline: Deadline) -> Disposition:
         """Evaluate the message. Raises as `MessageEvaluator.evaluate`."""
         received, listener, record = self._received, self._listener, self._record
-        if scan(received.content[:MAX_HEADER_OCTETS]).body == MAX_HEADER_OCTETS:
+        if len(received.content) >= MAX_HEADER_OCTETS and scan(received.content[:MAX_HEADER_OCTETS]).body == MAX_HEADER_OCTETS:
             # Its rest is not read, also not for the log: a header of many short lines needs many times its size in memory.
             record.message, record.octets = Message(received.content[:MAX_HEADER_OCTETS]), len(received.content)
             raise self._refuse(Refused(552, "5.3.4", "The header of the message is too large."))

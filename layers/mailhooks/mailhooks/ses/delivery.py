@@ -10,7 +10,7 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import PermanentError, TransientError
 from mailhooks.relay.disposition import Copy, Disposition
 from mailhooks.relay.dsn import may_bounce
-from mailhooks.relay.errors import Refused
+from mailhooks.relay.errors import CannotPassOn, Refused
 from mailhooks.relay.evaluate import MessageEvaluator
 from mailhooks.relay.received import Received
 from mailhooks.relay.report import Record
@@ -40,10 +40,6 @@ _CLIENT: Final = Client("amazonses.com", "", "HTTP")
 
 class NotAccepted(TransientError):
     """The next host does not accept the message for some recipients now. The log has its replies."""
-
-
-class CannotPassOn(PermanentError):
-    """The next host cannot get the changed message."""
 
 
 class Undeliverable(PermanentError):
@@ -225,7 +221,7 @@ class _Work:
             return
         refused: dict[str, Answer] = {}
         with self._collect(wanted), self._delivery._transport.connect(self._deadline) as connection:
-            if problem := _find_problem_of_change(disposition, connection):
+            if problem := _find_problem_of_change(disposition, copies, connection):
                 disposition = disposition.without_change(CannotPassOn(problem))
                 copies = disposition.copies(split=True)
                 self._attempt.notes.append(f"a change is left out: the next host answers {problem}")
@@ -265,11 +261,11 @@ class _Work:
             raise self._problems[0]
 
 
-def _find_problem_of_change(disposition: Disposition, connection: Connection) -> str:
+def _find_problem_of_change(disposition: Disposition, copies: Sequence[Copy], connection: Connection) -> str:
     """Return why the next host cannot get the changed message, although it could get the received one; "" if it can."""
     if not disposition.is_changed:
         return ""
-    refusals = (connection.refuse(copy.pieces()) for copy in disposition.copies(split=True))
+    refusals = (connection.refuse(copy.pieces()) for copy in copies)
     refusal = next(filter(None, refusals), None)
     return "" if refusal is None or connection.refuse([disposition.received.content]) else refusal.reply
 
